@@ -1,0 +1,86 @@
+# `make demo` and `make test` set up all they need; bare `make` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV_VERSION := 0.13.9
+FAST_TIERS := unit,properties,hostile,simulators,embedded,conformance
+TESTS ?=
+# The newest Python of this machine that the project supports; PYTHON=... overrides.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$p" && break; done)
+
+.PHONY: help setup tools fmt lint types test test-fast real demo bench schemas lock \
+	check clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP)  ## make .venv from the lock file
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "feedbridge needs Python 3.11 or newer on the" \
+	  "search path; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot" \
+	  "make virtual environments; on Debian: apt-get install python3-venv" >&2; \
+	  exit 1; }
+	@echo "setting up $(VENV) with $(PYTHON) (about a minute, once)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-build-isolation --no-deps -e .
+	@touch $@
+
+fmt: setup  ## format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: setup  ## check style and rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## check types
+	$(BIN)/mypy
+
+tools:
+	@scripts/tools.sh
+
+test: setup tools  ## run all tests, against real Kafka too; sets up all it needs
+	$(BIN)/python -m pytest $(TESTS)
+
+test-fast: setup  ## run the tests that need nothing but this folder
+	$(BIN)/python -m pytest --tiers=$(FAST_TIERS) $(TESTS)
+
+real: setup tools  ## run the tests against real Apache Kafka and a real registry
+	$(BIN)/python -m pytest --tiers=real $(TESTS)
+
+demo: setup  ## see feeds flow through an embedded Kafka
+	$(BIN)/feedbridge demo
+
+bench: setup  ## measure the path
+	$(BIN)/feedbridge bench
+
+schemas: setup  ## list the schemas and check them against the last release
+	$(BIN)/feedbridge schemas list
+	$(BIN)/feedbridge schemas check
+
+lock:  ## remake the lock files from pyproject.toml
+	@"$(PYTHON)" -m venv build/lock
+	@build/lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@set -- --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
+	  --custom-compile-command "make lock" pyproject.toml requirements/build.in; \
+	build/lock/bin/uv pip compile "$$@" --extra fast -o requirements/run.lock; \
+	build/lock/bin/uv pip compile "$$@" --extra fast --group dev \
+	  --constraint requirements/run.lock -o requirements/dev.lock
+
+check: lint types test  ## everything a merge needs
+
+clean:  ## remove what make and the tests made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

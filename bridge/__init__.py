@@ -1,0 +1,3 @@
+"""feedbridge: a stateless bridge between trading venues and Apache Kafka."""
+
+__version__ = "0.1.0"
