@@ -1,0 +1,158 @@
+"""What a venue is to the rest of feedbridge: streams, plans and sessions, all pure.
+
+Calling rules of a `Session`, one for each connection attempt, all calls from one loop:
+
+1. `handshake` is called first, once; the transport connects with what it returns.
+2. A refused upgrade goes to `refused`; nothing else is called after that.
+3. After the upgrade `opened` is called once, then `receive` for every message and
+   `tick` about ten times a second, in any order.
+4. `lost`, `cut` and `heal` report what happened on the Kafka side.
+5. `stop` (planned) or `closed` (unplanned) comes last and ends every sequence.
+
+Every call returns events in the order in which they must take effect. No call raises,
+whatever a venue sends: what cannot be read becomes `Unreadable`. `tally` classifies
+every frame passed to `receive` exactly once. Only the events of `receive` can be
+`Data` for a frame; `tick` may return `Data` for refreshes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from bridge.core.model import Events, Handshake, Now, Plan, Reason, Tally
+from bridge.errors import VenueError
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of subscription that a venue offers.
+
+    `name` is its topic without the venue (`book.tradable`); `schema` the record's full
+    name (`finery.Book`); `takes` tells what stands behind the colon of a subscription
+    name ("instrument", "currency", "index", "" for nothing); `key` says in words what
+    the Kafka key is; `stale_after_ms` is the default rhythm, None where silence is
+    normal; `guarantee` is one sentence for `feedbridge check`. `bindable` is False for
+    streams that come along with another one (`deals` with `orders`).
+    """
+
+    name: str
+    schema: str
+    takes: str
+    key: str
+    guarantee: str
+    stale_after_ms: int | None = None
+    bindable: bool = True
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a source's `subscriptions`: `book.tradable:BTC-USD`, with options.
+
+    `label` tells apart two subscriptions of the same name (`book.viewonly:BTC-USD#a`);
+    `options` are the venue's own (`makers`, `client_id`, `instrument_id`, ...).
+    """
+
+    stream: str
+    feed_id: str = ""
+    label: str = ""
+    stale_after_ms: int | None = None
+    options: Mapping[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """Return the subscription's name as consumers see it."""
+        name = f"{self.stream}:{self.feed_id}" if self.feed_id else self.stream
+        return f"{name}#{self.label}" if self.label else name
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A configured account at a venue, without its secrets."""
+
+    name: str
+    venue: str
+    url: str
+    wanted: tuple[Wanted, ...]
+    options: Mapping[str, Any] = {}
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """A login; its repr shows nothing."""
+
+    key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        """Hide both parts."""
+        return "Credentials(***)"
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session is given from outside: login, chance and nonces."""
+
+    credentials: Credentials
+    chance: Callable[[], float]
+    nonce: Callable[[], int]
+    refresh_s: float = 30.0
+    options: Mapping[str, Any] = {}
+
+
+class Session(Protocol):
+    """One connection's conversation with a venue; see the module for the rules."""
+
+    tally: Tally
+
+    def handshake(self, now: Now) -> Handshake:
+        """Return URL, headers and sub-protocols, signed afresh."""
+
+    def refused(self, status: int, body: bytes) -> VenueError:
+        """Turn a failed upgrade into VenueRefused or VenueUnreachable."""
+
+    def opened(self, now: Now) -> Events:
+        """Start the conversation."""
+
+    def receive(self, data: bytes, received_ns: int) -> Events:
+        """Take one message; `received_ns` is Unix time."""
+
+    def tick(self, now: Now) -> Events:
+        """Let time pass: staleness, deadlines, refreshes, application pings."""
+
+    def lost(self, channel: int, count: int, now: Now, detail: str) -> Events:
+        """Records of a subscription will never reach Kafka: gap, rebind."""
+
+    def cut(self, now: Now) -> Events:
+        """Let every binding go, since Kafka has been slow for too long."""
+
+    def heal(self, now: Now) -> Events:
+        """Kafka takes records again: announce the gaps, bind everything."""
+
+    def stop(self, reason: Reason) -> Events:
+        """End every sequence on purpose: unbinds, then ENDED marks."""
+
+    def closed(self, detail: str) -> Events:
+        """End every sequence of a lost connection: GAP and ENDED marks."""
+
+    def positions(self) -> Mapping[str, int]:
+        """Return the last good source time in ms by binding name, for the next session.
+
+        It is handed over as `Context.options["resume"]`; empty where a venue has none.
+        """
+
+    def describe(self, now: Now) -> Sequence[Mapping[str, Any]]:
+        """Return a JSON-ready mapping a binding: name, phase, age, top of book."""
+
+
+class Venue(Protocol):
+    """A venue's folder, as the rest of the program sees it: one entry of `VENUES`."""
+
+    name: str
+    streams: Mapping[str, Stream]
+
+    def problems(self, source: Source) -> Sequence[str]:
+        """List what is wrong with the subscriptions, each with what to do."""
+
+    def plans(self, source: Source) -> Sequence[Plan]:
+        """Group the subscriptions into connections; `problems` must have been empty."""
+
+    def open(self, plan: Plan, context: Context) -> Session:
+        """Make the session of one connection attempt."""
