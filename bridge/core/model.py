@@ -28,6 +28,7 @@ class Action(IntEnum):
     EXECUTE = 5
     REFRESH = 6
     BOUNDARY = 7
+    UNKNOWN = 8
 
 
 class State(IntEnum):
@@ -40,6 +41,7 @@ class State(IntEnum):
     GAP = 4
     REFUSED = 5
     ENDED = 6
+    UNKNOWN = 7
 
 
 class Operation(IntEnum):
@@ -127,7 +129,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one WebSocket connection shall carry.
 
-    `url` and `options` are the source's: where to connect, and the venue's own switches.
+    `url` and `options` are the source's: where to connect, the venue's switches.
     """
 
     source: str
