@@ -28,7 +28,7 @@ class Backoff:
 
     def failed(self) -> float:
         """Count one more failure and return the seconds to wait."""
-        bound = min(self._cap, self._base * 2 ** min(self.failures, 32))
+        bound = min(self._cap, self._base * 2.0 ** min(self.failures, 32))
         self.failures += 1
         return max(self._floor, self._chance() * bound)
 

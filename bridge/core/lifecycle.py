@@ -113,7 +113,7 @@ class Lifecycle:
     def refused(
         self, now_ns: int, detail: str, *, transient: bool = False
     ) -> list[Step]:
-        """Note that the venue refused the bind; tried again soon if `transient`, else late."""
+        """Note that the venue refused the bind; tried again late, or soon."""
         limits = self._limits
         wait_s = self._backoff.failed() if transient else limits.refused_retry_s
         self.held = False
@@ -139,7 +139,7 @@ class Lifecycle:
 
     def unbound(self, now_ns: int) -> list[Step]:
         """Note that the venue has let go: bind again, at once or after a delay."""
-        self.held = False
+        self.held = self.held and self.accepting
         if self.phase is not Phase.UNBINDING:
             return []
         if not self._struck:
@@ -172,7 +172,7 @@ class Lifecycle:
         return [Ask.UNBIND] if ask else []
 
     def heal(self, now_ns: int) -> list[Step]:
-        """Announce what was lost while cut, and bind again when the venue has let go."""
+        """Announce what was lost while cut; bind when the venue has let go."""
         if self.phase is not Phase.CUT:
             return []
         lost, self.discarded = self.discarded or None, 0
@@ -181,6 +181,17 @@ class Lifecycle:
             return [*gap, *self.bind(now_ns, Reason.RESUBSCRIBED)]
         self.phase = Phase.UNBINDING
         return gap
+
+    def parked(self, now_ns: int, detail: str) -> list[Step]:
+        """Announce what was lost while cut; wait for `recover`, the venue is down."""
+        if self.phase is not Phase.CUT:
+            return []
+        lost, self.discarded = self.discarded or None, 0
+        self._enter(Phase.SUSPENDED, now_ns, 0.0)
+        return [
+            *self.marks(State.GAP, Reason.KAFKA_SLOW, "", lost),
+            *self.marks(State.STALE, Reason.VENUE_DOWN, detail),
+        ]
 
     def tick(self, now_ns: int) -> list[Step]:
         """Act on deadlines: unanswered bind or unbind, end of a wait."""

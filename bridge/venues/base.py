@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+from typing_extensions import override
 
 from bridge.core.model import Events, Handshake, Now, Plan, Reason, Tally
 from bridge.errors import VenueError
@@ -82,6 +83,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     secret: str
 
+    @override
     def __repr__(self) -> str:
         """Hide both parts."""
         return "Credentials(***)"
