@@ -1,0 +1,1 @@
+"""Builds a worker from the settings, runs it, and stops it cleanly."""

@@ -1,0 +1,138 @@
+"""Where records go: topics that exist, partitions that were counted, known schema ids.
+
+`prepare` waits for Kafka and for the registry as long as it takes, and says so once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from bridge.config import Settings
+from bridge.core.backoff import Backoff
+from bridge.core.codec import Codec, confluent_header
+from bridge.core.topics import topic_of
+from bridge.edge.admin import Admin, TopicSpec
+from bridge.edge.clock import Clock
+from bridge.edge.registry import Login, Registry, subject_of, wait_for_ids
+from bridge.errors import KafkaError
+from bridge.flow.connection import Log
+from bridge.settings_plans import schema_of, wanted_topics
+
+FEED_STATE_SCHEMA = "feedbridge.FeedState"
+RETRY_CAP_S = 5.0
+
+
+class Destination(NamedTuple):
+    """One topic: its partition count, and schema and wire header of its values."""
+
+    topic: str
+    schema: str
+    partitions: int
+    header: bytes
+
+
+def schemas_by_topic(settings: Settings) -> dict[str, str]:
+    """Return the schema of every topic that holds Avro records."""
+    found = {
+        topic_of(settings.topics.template, plan.venue, s): schema_of(s.stream)
+        for plan in settings.plans()
+        for s in plan.subscriptions
+    }
+    return {**found, settings.topics.feed_state: FEED_STATE_SCHEMA}
+
+
+def login_of(settings: Settings) -> Login | None:
+    """Return how to reach the registry, if there is one."""
+    registry = settings.registry
+    if registry.url is None:
+        return None
+    return Login(
+        url=registry.url,
+        username=registry.username or "",
+        password=registry.password_text(),
+        ca_file=str(registry.ca_file or ""),
+    )
+
+
+class Preparation:
+    """Makes sure of topics and schemas before the first record."""
+
+    def __init__(
+        self, settings: Settings, codec: Codec, clock: Clock, backoff: Backoff, log: Log
+    ) -> None:
+        """Open nothing yet; `backoff` spaces the attempts while something is away."""
+        self._settings = settings
+        self._codec = codec
+        self._clock = clock
+        self._backoff = backoff
+        self._log = log
+
+    async def destinations(self, schemas: Mapping[str, str]) -> dict[str, Destination]:
+        """Return every destination by topic.
+
+        Args:
+            schemas: the bundled schema texts by full name.
+
+        Raises:
+            KafkaError: a topic is missing and may not be created.
+            SchemaError: the registry answered, and waiting would not help.
+        """
+        wanted = schemas_by_topic(self._settings)
+        headers = await self._headers(wanted, schemas)
+        counts = await self._partitions()
+        return {
+            topic: Destination(topic, schema, counts[topic], headers[topic])
+            for topic, schema in wanted.items()
+        }
+
+    async def _headers(
+        self, wanted: Mapping[str, str], schemas: Mapping[str, str]
+    ) -> dict[str, bytes]:
+        login = login_of(self._settings)
+        if login is None:
+            header = self._codec.single_object_header
+            return {topic: header(schema) for topic, schema in wanted.items()}
+        ids = await wait_for_ids(
+            Registry(login),
+            {subject_of(topic): schemas[schema] for topic, schema in wanted.items()},
+            auto_register=self._settings.registry.auto_register,
+            sleep=self._clock.sleep,
+            delay=self._backoff.failed,
+            tell=lambda note: self._log(note.event, level="warning", **note.facts),
+        )
+        return {topic: confluent_header(ids[subject_of(topic)]) for topic in wanted}
+
+    async def _partitions(self) -> Mapping[str, int]:
+        """Return the partition count of every topic, creating what is missing."""
+        topics = {topic.name: topic for topic in wanted_topics(self._settings)}
+        admin = Admin(self._settings.kafka.properties(), self._clock)
+        counts = await self._known(admin, list(topics))
+        missing = [topics[name] for name in topics if name not in counts]
+        if not missing:
+            return counts
+        self._may_create([topic.name for topic in missing])
+        await admin.create(
+            [TopicSpec(t.name, t.partitions, t.replication, t.config) for t in missing]
+        )
+        self._log("topics_created", topics=[topic.name for topic in missing])
+        return {t.name: t.partitions for t in missing} | counts
+
+    def _may_create(self, missing: list[str]) -> None:
+        if not self._settings.topics.create:
+            raise KafkaError(
+                f"topics missing: {', '.join(missing)}; run `feedbridge topics --apply`"
+                " or set topics.create"
+            )
+
+    async def _known(self, admin: Admin, names: list[str]) -> dict[str, int]:
+        """Return the counts of the topics that exist; waits for a broker."""
+        said = ""
+        while True:
+            try:
+                return await admin.partition_counts(names)
+            except KafkaError as error:
+                if str(error) != said:
+                    said = str(error)
+                    self._log("kafka_unreachable", level="warning", error=said)
+                await self._clock.sleep(min(RETRY_CAP_S, self._backoff.failed()))

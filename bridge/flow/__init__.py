@@ -1,0 +1,1 @@
+"""Loops that bind sessions, encoders and edges; they hold no rules."""

@@ -1,0 +1,201 @@
+"""One planned connection's life, again and again: sign, connect, serve, wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Mapping
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from bridge.core.backoff import Backoff
+from bridge.core.model import Closed, Handshake, Now, Plan, Reason, Receiver, Transport
+from bridge.edge.websocket import UpgradeRefused
+from bridge.errors import VenueError, VenueRefused
+from bridge.flow.connection import Connection, Log
+from bridge.flow.pressure import Pressure
+from bridge.venues.base import Session
+
+STABLE_NS = 30_000_000_000
+REFUSED_RETRY_S = 60.0
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time, as the loops need it."""
+
+    def now(self) -> Now:
+        """Return both clocks."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Parts(Protocol):
+    """What a feed is given by the app; all of it shared between feeds."""
+
+    @property
+    def clock(self) -> Clock:
+        """Return the time."""
+
+    @property
+    def log(self) -> Log:
+        """Return the log."""
+
+    @property
+    def pressure(self) -> Pressure:
+        """Return what watches Kafka's queue."""
+
+    @property
+    def connections(self) -> set[Connection]:
+        """Return the open connections of the worker."""
+
+    def session(self, plan: Plan, resume: Mapping[str, int]) -> Session:
+        """Make the session of one attempt."""
+
+    def connection(self, plan: Plan, session: Session) -> Connection:
+        """Make the connection of one attempt, with an id and lanes of its own."""
+
+    def backoff(self) -> Backoff:
+        """Make the reconnect delays of one feed."""
+
+    def connect(self, handshake: Handshake, receiver: Receiver) -> Awaitable[Transport]:
+        """Open a transport; raises VenueUnreachable or UpgradeRefused."""
+
+
+class Pacer:
+    """Spaces the connection attempts to one host, whatever feeds make them."""
+
+    def __init__(self, clock: Clock, interval_s: float = 0.25) -> None:
+        """Let one attempt a host through every `interval_s` seconds."""
+        self._clock = clock
+        self._interval_ns = int(interval_s * 1e9)
+        self._next_ns: dict[str, int] = {}
+
+    async def turn(self, url: str) -> None:
+        """Wait for the next free moment of the host in `url`."""
+        host = urlsplit(url).netloc
+        now_ns = self._clock.now().mono_ns
+        at_ns = max(now_ns, self._next_ns.get(host, 0))
+        self._next_ns[host] = at_ns + self._interval_ns
+        if at_ns > now_ns:
+            await self._clock.sleep((at_ns - now_ns) / 1e9)
+
+
+async def first(
+    one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, Any]
+) -> T | None:
+    """Return the result of `one`, or None if `other` ends first; cancels the loser."""
+    wanted, rival = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    try:
+        await asyncio.wait({wanted, rival}, return_when=asyncio.FIRST_COMPLETED)
+        return wanted.result() if wanted.done() else None
+    finally:
+        for task in (wanted, rival):
+            task.cancel()
+        await asyncio.gather(wanted, rival, return_exceptions=True)
+
+
+class Feed:
+    """Keeps the connection of one plan up until it is told to stop."""
+
+    def __init__(self, plan: Plan, parts: Parts, pacer: Pacer) -> None:
+        """Prepare; nothing is opened before `run`."""
+        self.plan = plan
+        self.reconnects = 0
+        self.trouble = "not connected yet"
+        self._parts = parts
+        self._pacer = pacer
+        self._backoff = parts.backoff()
+        self._resume: Mapping[str, int] = {}
+        self._welcome = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`; raises VenueRefused if the first login is refused."""
+        while not stop.is_set():
+            await first(self._parts.pressure.flowing(), stop.wait())
+            if stop.is_set():
+                return
+            wait_s = await self._attempt(stop)
+            if stop.is_set():
+                return
+            self.reconnects += 1
+            await first(self._parts.clock.sleep(wait_s), stop.wait())
+
+    async def _attempt(self, stop: asyncio.Event) -> float:
+        """Serve one connection; return the seconds to wait before the next."""
+        session = self._parts.session(self.plan, self._resume)
+        try:
+            await self._serve(session, stop)
+        except VenueRefused as error:
+            return self._refused(error)
+        except VenueError as error:
+            self.trouble = str(error)
+        if stop.is_set():
+            return 0.0
+        wait_s = self._backoff.failed()
+        self._log("disconnected", detail=self.trouble, retry_s=round(wait_s, 3))
+        return wait_s
+
+    async def _serve(self, session: Session, stop: asyncio.Event) -> None:
+        connection = self._parts.connection(self.plan, session)
+        handshake = session.handshake(self._parts.clock.now())
+        await self._pacer.turn(handshake.url)
+        transport = await self._open(session, handshake, connection)
+        self._join(connection, transport)
+        try:
+            closed = await first(transport.wait_closed(), stop.wait())
+        finally:
+            self._parts.connections.discard(connection)
+        await self._leave(connection, transport, closed)
+
+    async def _open(
+        self, session: Session, handshake: Handshake, connection: Connection
+    ) -> Transport:
+        try:
+            return await self._parts.connect(handshake, connection)
+        except UpgradeRefused as error:
+            raise session.refused(error.status, error.body) from error
+
+    def _join(self, connection: Connection, transport: Transport) -> None:
+        now = self._parts.clock.now()
+        self._parts.connections.add(connection)
+        self._welcome = True
+        self.trouble = ""
+        self._opened_ns = now.mono_ns
+        self._log("connected", connection=connection.outlet.connection)
+        connection.attach(transport, now)
+        self._parts.pressure.joined(connection, now)
+
+    async def _leave(
+        self, connection: Connection, transport: Transport, closed: Closed | None
+    ) -> None:
+        session = connection.session
+        self._resume = session.positions()
+        if closed is None:
+            connection.finish(session.stop(Reason.STOPPED))
+            await transport.close()
+            return
+        closing = connection.closing
+        self.trouble = closing.detail if closing else f"{closed.detail} ({closed.code})"
+        connection.finish(session.closed(self.trouble))
+        if self._lasted(session):
+            self._backoff.stable()
+        if closing is not None and closing.refused:
+            raise VenueRefused(self.plan.source, closing.detail)
+
+    def _lasted(self, session: Session) -> bool:
+        """Tell whether the connection carried data and lived for a stable period."""
+        age_ns = self._parts.clock.now().mono_ns - self._opened_ns
+        return session.tally.data > 0 and age_ns > STABLE_NS
+
+    def _refused(self, error: VenueRefused) -> float:
+        """Give up if the venue never let us in; else try again, rarely."""
+        self.trouble = str(error)
+        if not self._welcome:
+            raise error
+        self._log("refused", detail=self.trouble, retry_s=REFUSED_RETRY_S)
+        return REFUSED_RETRY_S
+
+    def _log(self, event: str, **facts: object) -> None:
+        self._parts.log(event, source=self.plan.source, name=self.plan.name, **facts)

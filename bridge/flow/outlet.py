@@ -1,0 +1,195 @@
+"""One connection's way to Kafka: records, boundaries, feed states, dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from bridge.core.model import Action, Data, Mark, Plan, Unreadable
+from bridge.flow.lanes import Lane, Routes
+
+Headers = list[tuple[str, str | bytes | None]]
+
+
+class Out(Protocol):
+    """What an outlet needs of the producer."""
+
+    def send(
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes,
+        partition: int,
+        timestamp_ms: int,
+        headers: Headers | None = None,
+    ) -> None:
+        """Queue one record; never blocks, never raises for a full queue."""
+
+
+class Ledger:
+    """What one worker wrote; every received frame is in `frames` exactly once."""
+
+    __slots__ = ("dead_letters", "discarded", "frames", "gaps", "marks", "records")
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.frames = 0
+        self.records = 0
+        self.marks = 0
+        self.gaps = 0
+        self.dead_letters = 0
+        self.discarded = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class DeadLetters:
+    """Writes raw frames to the dead-letter topic, in parts that any broker takes.
+
+    Headers: `reason`, `error`, `source`, `subscription`, `connection`, `received_ns`,
+    and `part` as `1/3`; the parts of one frame follow each other in one partition.
+    """
+
+    def __init__(self, out: Out, topic: str, part_bytes: int) -> None:
+        """Split frames at `part_bytes`, well below the broker's message limit."""
+        self._out = out
+        self._topic = topic
+        self._part_bytes = part_bytes
+
+    def send(
+        self, origin: str, facts: dict[str, str], raw: bytes, received_ns: int
+    ) -> None:
+        """Write `raw` with `facts` as headers; `origin` is the key."""
+        parts = max(1, -(-len(raw) // self._part_bytes))
+        for index in range(parts):
+            piece = raw[index * self._part_bytes : (index + 1) * self._part_bytes]
+            named = {**facts, "part": f"{index + 1}/{parts}"}
+            headers: Headers = [(name, text.encode()) for name, text in named.items()]
+            self._out.send(
+                self._topic,
+                piece,
+                origin.encode(),
+                0,
+                received_ns // 1_000_000,
+                headers,
+            )
+
+
+class FeedStates:
+    """Writes the last boundary of every subscription to the compacted state topic."""
+
+    def __init__(
+        self,
+        out: Out,
+        topic: str,
+        place: Callable[[bytes], int],
+        encode: Callable[[tuple[object, ...]], bytes],
+        worker: str,
+    ) -> None:
+        """Keep the newest state by key, so that a failed one can be sent again."""
+        self._out = out
+        self.topic = topic
+        self._place = place
+        self._encode = encode
+        self._worker = worker
+        self._last: dict[bytes, tuple[bytes, int]] = {}
+
+    def write(self, lane: Lane, connection: str, mark: Mark, written_ns: int) -> None:
+        """Publish the boundary that `lane` has just written."""
+        subscription = lane.subscription
+        key = f"{subscription.source}/{subscription.name}".encode()
+        value = self._encode(
+            (
+                subscription.source,
+                subscription.name,
+                connection,
+                self._worker,
+                lane.topic,
+                lane.partition,
+                lane.sequence - 1,
+                written_ns // 1000,
+                (int(mark.state), str(mark.reason), mark.detail, mark.lost),
+            )
+        )
+        self._last[key] = (value, written_ns // 1_000_000)
+        self._send(key)
+
+    def failed(self, key: bytes, value: bytes) -> None:
+        """Send again what did not arrive, unless a newer state has replaced it."""
+        if key in self._last and self._last[key][0] == value:
+            self._send(key)
+
+    def _send(self, key: bytes) -> None:
+        value, timestamp_ms = self._last[key]
+        self._out.send(self.topic, value, key, self._place(key), timestamp_ms)
+
+
+class Sinks(NamedTuple):
+    """Where the outlets of one worker write."""
+
+    out: Out
+    dead_letters: DeadLetters
+    states: FeedStates
+    ledger: Ledger
+
+
+class Outlet:
+    """The lanes of one connection; every event that becomes a record passes here."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        connection: str,
+        routes: Routes,
+        sinks: Sinks,
+    ) -> None:
+        """Open a lane for each subscription of `plan`."""
+        self.plan = plan
+        self.connection = connection
+        self.lanes = [
+            Lane(s, connection, routes[s.source, s.name]) for s in plan.subscriptions
+        ]
+        self._send = sinks.out.send
+        self._dead_letters = sinks.dead_letters
+        self._states = sinks.states
+        self._ledger = sinks.ledger
+
+    def data(self, event: Data, received_ns: int) -> None:
+        """Write one data record."""
+        lane = self.lanes[event.channel]
+        key = event.key
+        self._send(
+            lane.topic,
+            lane.data(received_ns // 1000, event.action, event.values),
+            lane.key if key is None else key.encode(),
+            lane.partition,
+            received_ns // 1_000_000,
+        )
+        self._ledger.records += 1
+
+    def mark(self, event: Mark, written_ns: int) -> None:
+        """Write one boundary record and the feed state that follows from it."""
+        lane = self.lanes[event.channel]
+        value = lane.mark(written_ns // 1000, Action.BOUNDARY, event)
+        self._send(lane.topic, value, lane.key, lane.partition, written_ns // 1_000_000)
+        self._states.write(lane, self.connection, event, written_ns)
+        self._ledger.marks += 1
+
+    def dead_letter(self, event: Unreadable, received_ns: int) -> None:
+        """Write the raw frame with the reason why it could not be read."""
+        name = ""
+        if event.channel is not None:
+            name = self.lanes[event.channel].subscription.name
+        facts = {
+            "reason": str(event.reason),
+            "error": event.error,
+            "source": self.plan.source,
+            "subscription": name,
+            "connection": self.connection,
+            "received_ns": str(received_ns),
+        }
+        origin = f"{self.plan.source}/{name or self.plan.name}"
+        self._dead_letters.send(origin, facts, event.raw, received_ns)
+        self._ledger.dead_letters += 1

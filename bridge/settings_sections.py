@@ -1,0 +1,132 @@
+"""The general sections of the settings: worker, transport, limits, logs.
+
+Every setting has a description, its unit in its name, and an example; the reference
+page is made from them. A `_file` setting names a file that holds a secret.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, and unknown names are errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
+    )
+
+
+def read_secret(value: SecretStr | None, file: Path | None) -> str:
+    """Return a secret from its value or, read afresh, from its file."""
+    if value is not None:
+        return value.get_secret_value()
+    return file.read_text("utf-8").strip() if file is not None else ""
+
+
+class Worker(Section):
+    """This process."""
+
+    name: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        description="Name of this worker in logs and headers; the default is the "
+        "host's name.",
+        examples=["feedbridge-0"],
+    )
+
+
+class Books(Section):
+    """Order books."""
+
+    refresh_seconds: float = Field(
+        30.0,
+        ge=1,
+        le=3600,
+        description="A whole book is written this often, so that a consumer may start "
+        "anywhere.",
+        examples=[60],
+    )
+
+
+class Transport(Section):
+    """WebSocket connections."""
+
+    kind: Literal["auto", "websockets", "picows"] = Field(
+        "auto",
+        description="auto takes picows where it is installed and can serve, else "
+        "websockets.",
+        examples=["websockets"],
+    )
+    ca_file: Path | None = Field(
+        None,
+        description="Certificates to trust for wss, PEM; the default is the system's.",
+        examples=["/etc/feedbridge/ca.pem"],
+    )
+    connect_timeout_s: float = Field(
+        10.0, gt=0, le=120, description="Limit for one connect.", examples=[5]
+    )
+    ping_interval_s: float = Field(
+        20.0,
+        gt=0,
+        le=60,
+        description="Time between keepalive pings; Finery drops a connection that is "
+        "idle for 80 s.",
+        examples=[15],
+    )
+    ping_timeout_s: float = Field(
+        20.0,
+        gt=0,
+        le=120,
+        description="A ping unanswered for this long ends the connection.",
+        examples=[10],
+    )
+    frame_megabytes: int = Field(
+        32,
+        ge=1,
+        le=512,
+        description="The longest message taken from a venue; a longer one ends the "
+        "connection.",
+        examples=[16],
+    )
+
+
+class Stop(Section):
+    """How a worker stops."""
+
+    grace_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Time for a whole stop, flush included; keep it below the "
+        "platform's kill time-out.",
+        examples=[25],
+    )
+
+
+class Log(Section):
+    """Log lines."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important line written.", examples=["debug"]
+    )
+    format: Literal["json", "text"] = Field(
+        "json", description="json for machines, text for people.", examples=["text"]
+    )
+
+
+class DeadLetter(Section):
+    """What could not be read."""
+
+    part_kilobytes: int = Field(
+        900,
+        ge=1,
+        le=100_000,
+        description="A longer raw frame is split into parts of this size; keep it "
+        "below the broker's message limit.",
+        examples=[900],
+    )

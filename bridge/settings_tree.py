@@ -1,0 +1,107 @@
+"""The root of the settings: one frozen tree, and what others ask of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bridge.core.model import Plan
+from bridge.settings_kafka import SECRET_PROPERTIES, Kafka, Registry, Topics
+from bridge.settings_sections import (
+    Books,
+    DeadLetter,
+    Log,
+    Stop,
+    Transport,
+    Worker,
+)
+from bridge.settings_venues import CfBenchmarksSource, FinerySource
+from bridge.venues import VENUES
+from bridge.venues.base import Credentials, Source
+
+SourceName = str
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Building one by hand reads no environment."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
+    )
+
+    worker: Worker = Field(default_factory=Worker)
+    kafka: Kafka = Field(default_factory=Kafka)
+    registry: Registry = Field(default_factory=Registry)
+    topics: Topics = Field(default_factory=Topics)
+    finery: dict[SourceName, FinerySource] = Field(
+        default_factory=dict,
+        description="Accounts at Finery Markets, by a name of your choice.",
+        examples=[{"desk-a": {"subscriptions": ["book.tradable:BTC-USD"]}}],
+    )
+    cfbenchmarks: dict[SourceName, CfBenchmarksSource] = Field(
+        default_factory=dict,
+        description="Accounts at CF Benchmarks, by a name of your choice.",
+        examples=[{"rates": {"subscriptions": ["value:BRTI"]}}],
+    )
+    books: Books = Field(default_factory=Books)
+    transport: Transport = Field(default_factory=Transport)
+    ownership: Literal["static"] = Field(
+        "static",
+        description="static: this process runs all subscriptions.",
+        examples=["static"],
+    )
+    stop: Stop = Field(default_factory=Stop)
+    log: Log = Field(default_factory=Log)
+    dead_letter: DeadLetter = Field(default_factory=DeadLetter)
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[explicit-override] # 3.12's
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what `bridge.config.load` passes in: it owns the environment."""
+        return (init_settings,)
+
+    def accounts(self) -> dict[tuple[str, str], FinerySource | CfBenchmarksSource]:
+        """Return every configured account by venue and name."""
+        finery = {("finery", name): part for name, part in self.finery.items()}
+        rates = {
+            ("cfbenchmarks", name): part for name, part in self.cfbenchmarks.items()
+        }
+        return {**finery, **rates}
+
+    def sources(self) -> list[Source]:
+        """Return every account without its secrets."""
+        return [part.source(name) for (_, name), part in self.accounts().items()]
+
+    def plans(self) -> list[Plan]:
+        """Return every connection that the settings need."""
+        return [
+            p for source in self.sources() for p in VENUES[source.venue].plans(source)
+        ]
+
+    def credentials(self, source: Source) -> Credentials:
+        """Return the login of `source`, its files read afresh."""
+        return self.accounts()[source.venue, source.name].credentials()
+
+    def secrets(self) -> list[str]:
+        """Return every secret there is, for redaction; never print it."""
+        logins = [part.credentials() for part in self.accounts().values()]
+        properties = self.kafka.properties()
+        hidden = SECRET_PROPERTIES | set(self.kafka.option_files)
+        found = [
+            self.registry.password_text(),
+            *(text for login in logins for text in (login.key, login.secret)),
+            *(text for name, text in properties.items() if name in hidden),
+        ]
+        return [text for text in found if text]

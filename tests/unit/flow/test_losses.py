@@ -1,0 +1,91 @@
+"""Undelivered records become announced gaps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bridge.core.model import Mark, Reason, State
+from bridge.flow.losses import Losses
+from tests.unit.flow.fakes import PLAN, FakeTransport, ScriptedSession, World
+
+
+class Failed(NamedTuple):
+    """A failed delivery."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    code: str = "MSG_TIMED_OUT"
+    text: str = "timed out"
+
+
+def losing() -> tuple[World, ScriptedSession, Losses]:
+    """Return a world with one connection and a place for losses."""
+    session = ScriptedSession()
+    world = World(session)
+    states = world.states
+    losses = Losses(
+        world.connections,
+        lambda value: ("desk", value.decode()),
+        lambda: states,
+        "dead",
+        world.log,
+    )
+    return world, session, losses
+
+
+def join(world: World, session: ScriptedSession) -> None:
+    """Open a connection."""
+    connection = world.connection(PLAN, session)
+    connection.attach(FakeTransport(), world.clock.now())
+    world.connections.add(connection)
+
+
+def test_lost_records_are_announced_once_with_their_count() -> None:
+    """Failures are gathered by subscription and reported from the pulse."""
+    world, session, losses = losing()
+    join(world, session)
+    for _ in range(3):
+        losses.failed(Failed("t", b"k", b"book.tradable:BTC-USD"))
+    losses.drain(world.clock.now())
+    losses.drain(world.clock.now())
+
+    assert session.calls[1:] == ["lost 1 3 MSG_TIMED_OUT"]
+
+
+def test_losses_wait_for_the_next_connection() -> None:
+    """A loss while reconnecting is announced on the connection that follows."""
+    world, session, losses = losing()
+    losses.failed(Failed("t", b"k", b"book.tradable:BTC-USD"))
+    losses.drain(world.clock.now())
+    join(world, session)
+    losses.drain(world.clock.now())
+
+    assert session.calls[-1] == "lost 1 1 MSG_TIMED_OUT"
+
+
+def test_a_lost_dead_letter_is_a_gap_of_its_origin() -> None:
+    """The key of a dead letter names the subscription, or else the connection."""
+    world, session, losses = losing()
+    join(world, session)
+    losses.failed(Failed("dead", b"desk/books-1", b"raw"))
+    losses.drain(world.clock.now())
+
+    assert session.calls[-1] == "lost 0 1 MSG_TIMED_OUT"
+
+
+def test_a_lost_feed_state_is_sent_again() -> None:
+    """The newest state of a subscription is repeated, not announced as a gap."""
+    world, session, losses = losing()
+    states = losses._states()
+    join(world, session)
+    connection = next(iter(world.connections))
+    lane = connection.outlet.lanes[1]
+    mark = Mark(1, State.LIVE, Reason.SNAPSHOT)
+    states.write(lane, "conn-1", mark, 1_000)
+    sent = world.kafka.sent[-1]
+    losses.failed(Failed("states", sent[2], sent[1]))
+    losses.failed(Failed("states", sent[2], b"older"))
+
+    assert world.kafka.sent[-1] == sent
+    assert len([r for r in world.kafka.sent if r[0] == "states"]) == 2
