@@ -54,7 +54,7 @@ def violations(module: str, source: str) -> list[str]:
         source: the module's text.
     """
     parts = module.split(".")
-    if _part(parts[1]) not in MAY_IMPORT:
+    if parts[1] not in MAY_IMPORT:
         return [f"{module} is in no known part of the house"]
     names = {
         name for node in ast.walk(ast.parse(source)) for name in _names(node, parts)
@@ -81,20 +81,15 @@ def _absolute(node: ast.ImportFrom, parts: list[str]) -> str:
 
 
 def _is_allowed(importer: list[str], imported: list[str]) -> bool:
-    part = _part(importer[1])
+    part = importer[1]
     if imported[0] != PACKAGE:
         return part not in PURE or imported[0] not in IMPURE
-    target = _part(imported[1]) if len(imported) > 1 else "__init__"
+    target = imported[1] if len(imported) > 1 else "__init__"
     if target not in MAY_IMPORT:  # a name of the package's own file
         return True
     if target == part:
         return part != "venues" or _is_own_venue(importer, imported)
     return bool(MAY_IMPORT[part] & {target, ".".join(imported[1:3])})
-
-
-def _part(name: str) -> str:
-    """Name the part of a module; the settings tree is spread over a few files."""
-    return "config" if name.startswith("settings_") else name
 
 
 def _is_own_venue(importer: list[str], imported: list[str]) -> bool:

@@ -1,0 +1,1 @@
+"""One outside thing a file; its errors are translated there."""
