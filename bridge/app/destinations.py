@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bridge.config import Settings
+from bridge.config.plans import schema_of, wanted_topics
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec, confluent_header
 from bridge.core.topics import topic_of
@@ -17,7 +18,6 @@ from bridge.edge.clock import Clock
 from bridge.edge.registry import Login, Registry, subject_of, wait_for_ids
 from bridge.errors import KafkaError
 from bridge.flow.connection import Log
-from bridge.settings_plans import schema_of, wanted_topics
 
 FEED_STATE_SCHEMA = "feedbridge.FeedState"
 RETRY_CAP_S = 5.0

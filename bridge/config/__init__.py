@@ -10,13 +10,13 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bridge.config.environment import FILE_VARIABLE, Environment, Tree, merged
+from bridge.config.file import read_file, take_secrets, without_nothing
+from bridge.config.plans import plan_problems
+from bridge.config.problems import salvage
+from bridge.config.rules import LOGIN_RULES, RULES, Rule
+from bridge.config.tree import Settings
 from bridge.errors import ConfigError
-from bridge.settings_environment import FILE_VARIABLE, Environment, Tree, merged
-from bridge.settings_file import read_file, take_secrets, without_nothing
-from bridge.settings_plans import plan_problems
-from bridge.settings_problems import salvage
-from bridge.settings_rules import LOGIN_RULES, RULES, Rule
-from bridge.settings_tree import Settings
 
 __all__ = ["Settings", "load"]
 

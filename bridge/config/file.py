@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from bridge.settings_environment import Shape, Tree, shape, variable
-from bridge.settings_kafka import SECRET_PROPERTIES
+from bridge.config.environment import Shape, Tree, shape, variable
+from bridge.config.kafka import SECRET_PROPERTIES
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from bridge.settings_sections import Section, read_secret
+from bridge.config.sections import Section, read_secret
 
 DEFAULT_PARTITIONS = 6  # divides evenly among 1, 2, 3 or 6 consumers
 

@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from bridge.config.kafka import TopicOverride, Topics
+from bridge.config.problems import Broken
+from bridge.config.tree import Settings
 from bridge.core.model import Plan, Subscription
 from bridge.core.topics import Shape, Topic, feed_topics, own_topics, topic_of
 from bridge.errors import ConfigError
-from bridge.settings_kafka import TopicOverride, Topics
-from bridge.settings_problems import Broken
-from bridge.settings_tree import Settings
 from bridge.venues import VENUES
 
 Found = Iterator[Broken]

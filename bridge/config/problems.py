@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bridge.settings_environment import Shape, Tree, below, near, shape
+from bridge.config.environment import Shape, Tree, below, near, shape
 
 # Stands for a subscription that could not be read; the rules pass it over.
 DROPPED = "dropped"

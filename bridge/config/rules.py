@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import BaseModel, SecretStr
 
+from bridge.config.environment import near, variable
+from bridge.config.problems import DROPPED, Broken
+from bridge.config.sections import read_secret
+from bridge.config.tree import Settings
 from bridge.core.routing import check_template, topic_problem
 from bridge.errors import ConfigError
-from bridge.settings_environment import near, variable
-from bridge.settings_problems import DROPPED, Broken
-from bridge.settings_sections import read_secret
-from bridge.settings_tree import Settings
 from bridge.venues import VENUES
 from bridge.venues.base import Source
 
@@ -113,7 +113,9 @@ def _template(settings: Settings) -> Found:
         return
     if "{stream}" not in template:
         yield Broken("topics.template", f"{template!r} mixes streams; add {{stream}}")
-    if "{venue}" not in template and "{source}" not in template:
+    venues = {venue for venue, _ in settings.accounts()}
+    apart = "{venue}" in template or "{source}" in template
+    if len(venues) > 1 and not apart:
         yield Broken("topics.template", f"{template!r} mixes venues; add {{venue}}")
 
 
@@ -206,6 +208,17 @@ def _logins(settings: Settings) -> Found:
                 yield Broken(f"{path}_file" if by_file else path, problem)
 
 
+def _usable(settings: Settings) -> Found:
+    """Yield what the venues say of logins that are there."""
+    known = {broken.path for broken in _logins(settings)}
+    for source in settings.sources():
+        path = f"{source.venue}.{source.name}"
+        if not any(name.startswith(f"{path}.") for name in known):
+            login = settings.credentials(source)
+            for problem in VENUES[source.venue].unusable(source, login):
+                yield Broken(path, problem)
+
+
 def _secrets_of(part: BaseModel) -> list[str]:
     names = type(part).model_fields
     return [name for name in names if f"{name}_file" in names]
@@ -279,4 +292,4 @@ RULES: tuple[Rule, ...] = (
     _names,
     _subscriptions,
 )
-LOGIN_RULES: tuple[Rule, ...] = (_something_wanted, _logins)
+LOGIN_RULES: tuple[Rule, ...] = (_something_wanted, _logins, _usable)

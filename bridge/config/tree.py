@@ -11,9 +11,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from bridge.core.model import Plan
-from bridge.settings_kafka import SECRET_PROPERTIES, Kafka, Registry, Topics
-from bridge.settings_sections import (
+from bridge.config.kafka import SECRET_PROPERTIES, Kafka, Registry, Topics
+from bridge.config.sections import (
     Books,
     DeadLetter,
     Log,
@@ -21,7 +20,8 @@ from bridge.settings_sections import (
     Transport,
     Worker,
 )
-from bridge.settings_venues import CfBenchmarksSource, FinerySource
+from bridge.config.venues import CfBenchmarksSource, FinerySource
+from bridge.core.model import Plan
 from bridge.venues import VENUES
 from bridge.venues.base import Credentials, Source
 

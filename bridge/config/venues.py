@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from bridge.settings_sections import Section, read_secret
+from bridge.config.sections import Section, read_secret
 from bridge.venues.base import Credentials, Source, Wanted
 
 # Venue hosts; source: the venues' API manuals, "Endpoints".

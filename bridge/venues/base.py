@@ -153,6 +153,9 @@ class Venue(Protocol):
     def problems(self, source: Source) -> Sequence[str]:
         """List what is wrong with the subscriptions, each with what to do."""
 
+    def unusable(self, source: Source, credentials: Credentials) -> Sequence[str]:
+        """List why this login cannot be sent, without showing it."""
+
     def plans(self, source: Source) -> Sequence[Plan]:
         """Group the subscriptions into connections; `problems` must have been empty."""
 

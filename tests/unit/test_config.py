@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from bridge.config import Settings, load
+from bridge.config.environment import shape, variable, variables
+from bridge.config.tree import Settings as Tree
 from bridge.errors import ConfigError
-from bridge.settings_environment import shape, variable, variables
-from bridge.settings_tree import Settings as Tree
 from bridge.verbs import reference
 
 ROOT = Path(__file__).parents[2]
@@ -476,3 +476,28 @@ def test_names_of_variables_are_known_for_hints() -> None:
 
     assert "FEEDBRIDGE_FINERY__DESK_A__SECRET_FILE" in known
     assert "FEEDBRIDGE_KAFKA__QUEUE_MEGABYTES" in known
+
+
+def test_a_login_that_the_venue_cannot_carry_is_told_before_it_is_sent(
+    file: Path,
+) -> None:
+    """What cannot stand in a sub-protocol is refused with the way out, unseen."""
+    rates = {"subscriptions": ["value:BRTI"], "login": "subprotocol"}
+    login = {
+        "FEEDBRIDGE_CFBENCHMARKS__RATES__USER": "some user",
+        "FEEDBRIDGE_CFBENCHMARKS__RATES__PASSWORD": "pass-word",
+    }
+    [found] = problems(file, {"cfbenchmarks": {"rates": rates}}, login)
+
+    assert found.startswith("cfbenchmarks.rates: user")
+    assert "login: basic" in found
+    assert "some user" not in found
+
+
+def test_one_venue_alone_needs_no_venue_in_the_template(file: Path) -> None:
+    """Only topics that two venues would share are refused."""
+    settings = load(
+        write(file, MINIMAL | {"topics": {"template": "desk.{stream}"}}), LOGIN
+    )
+
+    assert settings.topics.template == "desk.{stream}"

@@ -37,7 +37,7 @@ def test_the_package_is_really_looked_at() -> None:
         ("bridge.edge.producer", "from bridge.core import codec"),
         ("bridge.edge.producer", "from bridge.core.codec import encode"),
         ("bridge.edge.producer", "from bridge.config import Settings"),
-        ("bridge.edge.producer", "from bridge.settings_tree import Settings"),
+        ("bridge.edge.producer", "from bridge.config.tree import Settings"),
         ("bridge.flow.feed", "from bridge.app import main"),
         ("bridge.flow.feed", "from bridge.simulators import finery"),
         ("bridge.simulators.finery", "from bridge.flow import feed"),

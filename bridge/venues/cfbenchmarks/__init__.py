@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bridge.core.model import Plan
 from bridge.errors import ConfigError
-from bridge.venues.base import Context, Session, Venue
+from bridge.venues.base import Context, Credentials, Session, Source, Venue
 from bridge.venues.cfbenchmarks import auth, plans
 from bridge.venues.cfbenchmarks.session import CfBenchmarksSession
 
@@ -18,6 +20,12 @@ class CfBenchmarks:
     streams = plans.STREAMS
     problems = staticmethod(plans.problems)
     plans = staticmethod(plans.plans)
+
+    def unusable(self, source: Source, credentials: Credentials) -> Sequence[str]:
+        """List why the credentials cannot be sent with the chosen login."""
+        return auth.problems(
+            credentials, source.options.get("login", auth.DEFAULT_LOGIN)
+        )
 
     def open(self, plan: Plan, context: Context) -> Session:
         """Make the session of one connection attempt.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.core.model import Binding, Plan, Subscription
-from bridge.venues.base import Context, Session, Source, Stream, Wanted
+from bridge.venues.base import Context, Credentials, Session, Source, Stream, Wanted
 from bridge.venues.finery.feeds import FEEDS
 from bridge.venues.finery.frames import canonical
 from bridge.venues.finery.session import FinerySession
@@ -79,6 +79,10 @@ class Finery:
         if lists:
             named["account"] = lists
         return [_plan(source, name, group) for name, group in named.items()]
+
+    def unusable(self, source: Source, credentials: Credentials) -> Sequence[str]:  # noqa: ARG002 - base.Venue
+        """Return nothing: any key and secret can be signed with."""
+        return []
 
     def open(self, plan: Plan, context: Context) -> Session:
         """Make the session of one connection attempt."""
