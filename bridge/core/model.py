@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from bridge.core.orders import Reply
+
 
 class Action(IntEnum):
     """What a record does to a consumer's state; the order is the Avro enum's."""
@@ -194,7 +196,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     facts: Mapping[str, Any]
 
 
-Event = Data | Mark | Send | Unreadable | Close | Note
+Event = Data | Mark | Send | Unreadable | Close | Note | Reply
 Events = Sequence[Event]
 
 

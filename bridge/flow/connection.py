@@ -25,6 +25,7 @@ from bridge.core.model import (
     Transport,
     Unreadable,
 )
+from bridge.core.orders import Reply
 from bridge.errors import SchemaError
 from bridge.flow.outlet import Ledger, Outlet
 from bridge.venues.base import Session
@@ -66,6 +67,7 @@ class Connection:
         self.plan: Plan = outlet.plan
         self.closing: Close | None = None
         self._kafka, self._ledger, self._log, self._full, self._now = around
+        self.replies: Callable[[Reply], None] = _unasked
         self._transport: Transport | None = None
         # The venue may speak before `connect` has returned: kept until `attach`.
         self._early: list[tuple[bytes, int]] | None = []
@@ -82,6 +84,7 @@ class Connection:
             Unreadable: self._on_unreadable,
             Close: self._on_close,
             Note: self._on_note,
+            Reply: self._on_reply,
         }
 
     @property
@@ -230,5 +233,12 @@ class Connection:
         if self._transport is not None:
             self._transport.abort()
 
+    def _on_reply(self, event: Reply, _at_ns: int) -> None:
+        self.replies(event)
+
     def _on_note(self, event: Note, _at_ns: int) -> None:
         self._log(event.event, source=self.plan.source, **event.facts)
+
+
+def _unasked(_reply: Reply) -> None:
+    """Take a reply on a connection that carries no requests."""

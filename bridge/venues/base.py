@@ -24,6 +24,7 @@ import msgspec
 from typing_extensions import override
 
 from bridge.core.model import Events, Handshake, Now, Plan, Reason, Tally
+from bridge.core.orders import Claim, Finding, Kind, Lane, Reply, Result
 from bridge.errors import VenueError
 
 
@@ -161,3 +162,61 @@ class Venue(Protocol):
 
     def open(self, plan: Plan, context: Context) -> Session:
         """Make the session of one connection attempt."""
+
+
+class Method(msgspec.Struct, frozen=True, kw_only=True):
+    """One request method of a venue.
+
+    `lane` says who goes first; `needs_claim` is False where asking twice is harmless.
+    `makes_order` is True where a client order id travels with it (`clientOrderId`).
+    `source` is the page that describes it.
+    """
+
+    name: str
+    kind: Kind
+    lane: Lane
+    needs_claim: bool
+    makes_order: bool
+    source: str
+
+
+class Lookup(Protocol):
+    """Finds out what became of one claim: asks, reads, and says what it found; pure."""
+
+    def request(self) -> tuple[str, Mapping[str, Any]] | None:
+        """Return the next method and parameters to ask with; None when done."""
+
+    def answer(self, reply: Reply) -> None:
+        """Take the answer to the last request."""
+
+    def finding(self) -> Finding:
+        """Return what the venue shows; call when `request` returned None."""
+
+
+class OrderSession(Session, Protocol):
+    """A session that also carries requests; replies leave `receive` as `Reply`."""
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether the venue is up and logged in, so that requests may go out."""
+
+    def request(self, number: int, method: str, params: Mapping[str, Any]) -> Events:
+        """Ask; `number` is unique on this connection and comes back in the `Reply`."""
+
+
+class OrderVenue(Protocol):
+    """The order side of a venue: an attribute `orders` of its `VENUE`."""
+
+    methods: Mapping[str, Method]
+
+    def plan(self, source: Source) -> Plan:
+        """Return the plan of the order connection, apart from all feeds."""
+
+    def open(self, plan: Plan, context: Context) -> OrderSession:
+        """Make the session of one connection attempt."""
+
+    def judge(self, method: str, reply: Reply) -> Result | None:
+        """Say what a reply means; None if it leaves the outcome in doubt."""
+
+    def lookup(self, claim: Claim, now_ms: int) -> Lookup:
+        """Start finding out what became of a claim."""
