@@ -67,8 +67,12 @@ class Intake:
         except Misread as fault:
             return self._unreadable(bound, fault, data)
         except Exception as error:  # noqa: BLE001 - no frame may stop a connection
-            text = f"{type(error).__name__}: {error}"
-            return self._unreadable(bound, Misread(Reason.UNEXPECTED, text), data)
+            return self.unexpected(bound, error, data)
+
+    def unexpected(self, bound: Bound | None, error: Exception, data: bytes) -> Events:
+        """Turn a fault of our own into a dead letter that names it."""
+        text = f"{type(error).__name__}: {error}"
+        return self._unreadable(bound, Misread(Reason.UNEXPECTED, text), data)
 
     def update(self, bound: Bound, bids: list[Change], asks: list[Change]) -> Events:
         """Apply a book update and pass it on, unless it contradicts the book."""

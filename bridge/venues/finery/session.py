@@ -40,6 +40,10 @@ CROSSED_SECONDS = 5.0
 
 Reply = Mapping[str, Any]
 
+# What a frame that is no update of a bound book gives: the intake looks again, and
+# names what is wrong with it, if anything is.
+NO_UPDATE = (ValueError, KeyError, TypeError, RecursionError)
+
 
 class FinerySession:
     """The session of one connection attempt.
@@ -100,16 +104,19 @@ class FinerySession:
         try:
             update = read_update(data)
             bound = intake.books[update.feed, update.feed_id]
-            if bound.life.phase is Phase.LIVE:
-                bids, asks = update.data
-                return intake.update(
-                    bound,
-                    [(OPERATIONS[letter], price, size) for letter, price, size in bids],
-                    [(OPERATIONS[letter], price, size) for letter, price, size in asks],
-                )
-        except Exception:  # noqa: BLE001, S110 - the intake looks again, and names it
-            pass
-        return intake.take(data, received_ns)
+        except NO_UPDATE:
+            return intake.take(data, received_ns)
+        if bound.life.phase is not Phase.LIVE:
+            return intake.take(data, received_ns)
+        bids, asks = update.data
+        try:
+            return intake.update(
+                bound,
+                [(OPERATIONS[letter], price, size) for letter, price, size in bids],
+                [(OPERATIONS[letter], price, size) for letter, price, size in asks],
+            )
+        except Exception as error:  # noqa: BLE001 - no frame may stop a connection
+            return intake.unexpected(bound, error, data)
 
     def tick(self, now: Now) -> Events:
         """Let time pass for the connection and for each binding."""
