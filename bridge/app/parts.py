@@ -11,7 +11,7 @@ from bridge.config import Settings
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec, Decoder
 from bridge.core.identity import uuid7
-from bridge.core.model import Handshake, Note, Plan, Receiver, Transport
+from bridge.core.model import Handshake, Note, Now, Plan, Receiver, Transport
 from bridge.core.routing import partition
 from bridge.core.topics import topic_of
 from bridge.edge.clock import Clock
@@ -121,6 +121,19 @@ class Parts:
         name = uuid7(now_ms, self._chance.getrandbits(UUID_CHANCE_BITS))
         outlet = Outlet(plan, name, self._routes, self._sinks)
         return Connection(session, outlet, self._around)
+
+    async def may_connect(self) -> None:
+        """Wait while Kafka cannot take records."""
+        await self.pressure.flowing()
+
+    def joined(self, connection: Connection, now: Now) -> None:
+        """Pause or cut the connection like the others, if they are."""
+        self.connections.add(connection)
+        self.pressure.joined(connection, now)
+
+    def left(self, connection: Connection) -> None:
+        """Let the pressure forget the connection."""
+        self.connections.discard(connection)
 
     def backoff(self) -> Backoff:
         """Make the reconnect delays of one feed."""

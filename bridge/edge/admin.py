@@ -168,7 +168,8 @@ class Admin:
     def _unanswered(self, timeout_s: float, error: ck.KafkaError) -> KafkaError:
         return KafkaError(
             f"no broker of {self._where} answered within {timeout_s:g} s"
-            f" ({error.name()}: {error.str()}); check kafka.bootstrap_servers, TLS and login"
+            f" ({error.name()}: {error.str()}); check kafka.bootstrap_servers, TLS"
+            " and login"
         )
 
     async def _configs(

@@ -12,7 +12,6 @@ from bridge.core.model import Closed, Handshake, Now, Plan, Reason, Receiver, Tr
 from bridge.edge.websocket import UpgradeRefused
 from bridge.errors import VenueError, VenueRefused
 from bridge.flow.connection import Connection, Log
-from bridge.flow.pressure import Pressure
 from bridge.venues.base import Session
 
 STABLE_NS = 30_000_000_000
@@ -42,13 +41,14 @@ class Parts(Protocol):
     def log(self) -> Log:
         """Return the log."""
 
-    @property
-    def pressure(self) -> Pressure:
-        """Return what watches Kafka's queue."""
+    async def may_connect(self) -> None:
+        """Wait until a new connection makes sense."""
 
-    @property
-    def connections(self) -> set[Connection]:
-        """Return the open connections of the worker."""
+    def joined(self, connection: Connection, now: Now) -> None:
+        """Take note of a connection that has just been opened."""
+
+    def left(self, connection: Connection) -> None:
+        """Take note of a connection that is over; its last words come after."""
 
     def session(self, plan: Plan, resume: Mapping[str, int]) -> Session:
         """Make the session of one attempt."""
@@ -113,7 +113,7 @@ class Feed:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; raises VenueRefused if the first login is refused."""
         while not stop.is_set():
-            await first(self._parts.pressure.flowing(), stop.wait())
+            await first(self._parts.may_connect(), stop.wait())
             if stop.is_set():
                 return
             wait_s = await self._attempt(stop)
@@ -146,7 +146,7 @@ class Feed:
         try:
             closed = await first(transport.wait_closed(), stop.wait())
         finally:
-            self._parts.connections.discard(connection)
+            self._parts.left(connection)
         await self._leave(connection, transport, closed)
 
     async def _open(
@@ -159,13 +159,12 @@ class Feed:
 
     def _join(self, connection: Connection, transport: Transport) -> None:
         now = self._parts.clock.now()
-        self._parts.connections.add(connection)
         self._welcome = True
         self.trouble = ""
         self._opened_ns = now.mono_ns
         self._log("connected", connection=connection.outlet.connection)
         connection.attach(transport, now)
-        self._parts.pressure.joined(connection, now)
+        self._parts.joined(connection, now)
 
     async def _leave(
         self, connection: Connection, transport: Transport, closed: Closed | None

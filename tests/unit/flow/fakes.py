@@ -284,6 +284,19 @@ class World:
             self.kafka, "states", lambda _: 0, lambda v: repr(v).encode(), "w1"
         )
 
+    async def may_connect(self) -> None:
+        """Wait while Kafka cannot take records."""
+        await self.pressure.flowing()
+
+    def joined(self, connection: Connection, now: Now) -> None:
+        """Take the connection in."""
+        self.connections.add(connection)
+        self.pressure.joined(connection, now)
+
+    def left(self, connection: Connection) -> None:
+        """Let the connection go."""
+        self.connections.discard(connection)
+
     def backoff(self) -> Backoff:
         """Return delays without chance."""
         return Backoff(lambda: 0.5)
