@@ -15,6 +15,7 @@ from bridge.core.model import (
     Now,
     Send,
     State,
+    Unreadable,
 )
 from bridge.venues.base import Context, Credentials, Source, Wanted
 from bridge.venues.cfbenchmarks import VENUE
@@ -123,8 +124,10 @@ def _line(event: Event) -> list[str]:
             return [f"close {reason}"]
         case Note(event=name):
             return [f"note {name}"]
+        case Unreadable(reason=reason):
+            return [f"unreadable {reason}"]
         case _:
-            return [f"unreadable {event.reason}"]
+            return [f"not of this venue: {event}"]
 
 
 def payloads(events: Events) -> list[tuple[Any, ...]]:
