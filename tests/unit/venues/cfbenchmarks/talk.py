@@ -124,10 +124,9 @@ def _line(event: Event) -> list[str]:
             return [f"close {reason}"]
         case Note(event=name):
             return [f"note {name}"]
-        case Unreadable(reason=reason):
-            return [f"unreadable {reason}"]
         case _:
-            return [f"not of this venue: {event}"]
+            assert isinstance(event, Unreadable)
+            return [f"unreadable {event.reason}"]
 
 
 def payloads(events: Events) -> list[tuple[Any, ...]]:
