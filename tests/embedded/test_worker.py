@@ -83,8 +83,9 @@ def test_rates_arrive_as_text_in_the_order_of_publication(
                 if t["id"] == "BRTI" and t["series"] == "200ms"
             ]
             assert len(seen) > 10
-            start = ticks.index(seen[0])
-            assert ticks[start : start + len(seen)] == seen
+            fresh = seen[1:]  # the first one was published before
+            start = ticks.index(fresh[0])
+            assert ticks[start : start + len(fresh)] == fresh
 
     run(story())
 

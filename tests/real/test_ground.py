@@ -59,7 +59,7 @@ def test_kcat_tells_absent_from_empty(kafka: RealKafka) -> None:
 
 @pytest.mark.parametrize("listener", ["SSL", "SASL_SSL"])
 def test_secure_listeners_answer(kafka: RealKafka, listener: Listener) -> None:
-    metadata = AdminClient(kafka.client(listener)).list_topics(timeout=10)
+    metadata = AdminClient(kafka.client(listener)).list_topics(timeout=30)
     (broker,) = metadata.brokers.values()
     assert broker.port == kafka.ports[listener]
 
@@ -104,7 +104,7 @@ def test_frozen_broker_answers_after_thaw(
 ) -> None:
     broker = private_kafka(heap_mb=256)
     admin = AdminClient(broker.client())
-    admin.list_topics(timeout=10)
+    admin.list_topics(timeout=30)
     broker.freeze()
     with pytest.raises(KafkaException):
         admin.list_topics(timeout=1)
@@ -170,5 +170,5 @@ def test_proxied_listener_sends_clients_back_through_the_proxy(
 ) -> None:
     (proxy_port,) = free_ports(1)
     broker = private_kafka(heap_mb=256, proxied_port=proxy_port)
-    metadata = AdminClient(broker.client("PROXIED")).list_topics(timeout=10)
+    metadata = AdminClient(broker.client("PROXIED")).list_topics(timeout=30)
     assert [b.port for b in metadata.brokers.values()] == [proxy_port]
