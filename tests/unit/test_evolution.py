@@ -18,9 +18,15 @@ from bridge.core.avro_schema import load, parse
 from bridge.edge.schemas import bundled, released
 
 SCHEMAS = {name: load(text) for name, text in bundled().items()}
-FEEDS = sorted(name for name in SCHEMAS if name != "feedbridge.FeedState")
+OTHERS = {
+    "feedbridge.Control",
+    "feedbridge.FeedState",
+    "finery.Command",
+    "finery.Response",
+}
+FEEDS = sorted(SCHEMAS.keys() - OTHERS)
 # Longs that are no scaled numbers: ids, counts, and times whose unit is a logical type.
-COUNTS = {"sequence", "lost", "id"}
+COUNTS = {"sequence", "lost", "id", "commandOffset", "repeatOf"}
 
 
 def _fields(schema: Any) -> Iterator[dict[str, Any]]:

@@ -235,7 +235,7 @@ def test_all_bundled_schemas_compile_with_both_writers() -> None:
         made = Codec(bundled(), pack)
         for name in made.names():
             made.whole(name, b"")
-            if name != "feedbridge.FeedState":
+            if "action" in {f["name"] for f in made.schema(name)["fields"]}:
                 made.encoder(name, b"")
 
 

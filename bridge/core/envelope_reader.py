@@ -1,0 +1,204 @@
+"""Reads commands, responses and controls back from the bytes of any writer's schema."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from io import BytesIO
+from typing import Any, TypeVar
+
+from fastavro import parse_schema, schemaless_reader
+from fastavro.schema import SchemaParseException
+
+from bridge.core.avro_schema import Loose
+from bridge.core.avro_wire import Writer, writer_of
+from bridge.core.codec import Codec
+from bridge.core.envelope_values import COMMAND, CONTROL, RESPONSE, Answer, Control
+from bridge.core.orders import Entry, Evidence, Key, Outcome, Phase, Result, Trading
+from bridge.errors import SchemaError
+
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    RecursionError,
+    struct.error,
+    SchemaParseException,
+)
+
+_Member = TypeVar("_Member", bound=IntEnum)
+
+_COMMAND_FIELDS = ("reqId", "method", "account", "notAfter", "content")
+
+
+class Reader:
+    """Reads commands, responses and controls.
+
+    Every method raises SchemaError for what it cannot read: no wire header, an unknown
+    schema, a record of another name, truncated or trailing bytes. One with `retry`
+    (the registry is away) says nothing about the value.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        schema_by_id: Callable[[int], Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Look fingerprints up in `codec`, registry ids through `schema_by_id`."""
+        self._codec = codec
+        self._schema_by_id = schema_by_id
+        self._known: dict[int | bytes | None, tuple[str, Loose]] = {}
+
+    def command(self, value: bytes) -> dict[str, Any]:
+        """Return `reqId`, `method`, `account`, `notAfter` and `content`.
+
+        `content` is `Content`; a field that the writer did not have is None.
+        """
+        record = self._read(value, COMMAND)
+        content = record.get("content")
+        if isinstance(content, dict):
+            content = ("", content)  # no union: nothing names the record
+        record["content"] = _typed(content)
+        return {name: record.get(name) for name in _COMMAND_FIELDS}
+
+    def response(self, value: bytes) -> Answer:
+        """Return what a response says."""
+        record = self._read(value, RESPONSE)
+        try:
+            return _answer(record)
+        except _UNREADABLE as error:
+            raise SchemaError(f"response without {error}") from error
+
+    def control(self, value: bytes) -> Control:
+        """Return what a control says."""
+        record = self._read(value, CONTROL)
+        return Control(
+            account=record.get("account") or "",
+            state=_member(Trading, record.get("state")),
+            halt_cancels=bool(record.get("haltCancels")),
+            reason=record.get("reason") or "",
+            by=record.get("by") or "",
+            at_ms=record.get("at") or 0,
+        )
+
+    def _read(self, value: bytes, name: str) -> dict[str, Any]:
+        writer = writer_of(value)
+        try:
+            written, schema = self._find(writer)
+            stream = BytesIO(value)
+            stream.seek(writer.body)
+            record: Any = None
+            if written == name:
+                record = schemaless_reader(stream, schema, None, True)
+        except _UNREADABLE as error:
+            raise SchemaError(f"value does not fit its schema: {error!r}") from error
+        if not isinstance(record, dict):
+            seen = written or "nameless one"
+            raise SchemaError(f"value is a {seen}, expected a {name}")
+        if rest := len(value) - stream.tell():
+            raise SchemaError(f"{rest} bytes after the record")
+        return record
+
+    def _find(self, writer: Writer) -> tuple[str, Loose]:
+        key = writer.schema_id if writer.fingerprint is None else writer.fingerprint
+        if key not in self._known:
+            parsed = parse_schema(_without_times(self._schema(writer)), {})
+            name = parsed.get("name", "") if isinstance(parsed, dict) else ""
+            self._known[key] = (name, parsed)
+        return self._known[key]
+
+    def _schema(self, writer: Writer) -> Mapping[str, Any]:
+        if writer.fingerprint is not None:
+            if found := self._codec.by_fingerprint(writer.fingerprint):
+                return found
+            raise SchemaError(
+                f"no bundled schema has fingerprint {writer.fingerprint.hex()}"
+            )
+        if self._schema_by_id is None or writer.schema_id is None:
+            raise SchemaError(f"schema id {writer.schema_id}, but there is no registry")
+        return self._schema_by_id(writer.schema_id)
+
+
+def _without_times(schema: Loose) -> Loose:
+    """Leave the logical types out, so that times stay integers."""
+    if isinstance(schema, list):
+        return [_without_times(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    kept = {k: v for k, v in schema.items() if k not in {"logicalType", "default"}}
+    for part in ("type", "fields", "items"):
+        if part in kept:
+            kept[part] = _without_times(kept[part])
+    return kept
+
+
+def _answer(record: Mapping[str, Any]) -> Answer:
+    error = _inner(record.get("venueError"))
+    return Answer(
+        entry=_entry(record, error),
+        partition=record["commandPartition"],
+        result=_typed(record.get("result")),
+        error_name=error.get("name") or "",
+        error_param=error.get("param") or "",
+        retriable=bool(record.get("retriable")),
+    )
+
+
+def _entry(record: Mapping[str, Any], error: Mapping[str, Any]) -> Entry:
+    def text(name: str) -> str:
+        return record.get(name) or ""
+
+    return Entry(
+        key=Key(record["commandTopic"], record["account"], record["reqId"]),
+        phase=_member(Phase, record["phase"]),
+        command_offset=record["commandOffset"],
+        method=text("method"),
+        worker=text("worker"),
+        epoch=text("epoch"),
+        order_id=record.get("clientOrderId") or 0,
+        request=text("request"),
+        result=_result(record, error),
+        repeat_of=record.get("repeatOf"),
+        connection=text("connection"),
+        received_ms=record.get("receivedAt") or 0,
+        claimed_ms=record.get("claimedAt") or 0,
+        sent_ms=record.get("sentAt") or 0,
+        answered_ms=record.get("answeredAt") or 0,
+        reply_to=text("replyTo"),
+    )
+
+
+def _result(record: Mapping[str, Any], error: Mapping[str, Any]) -> Result | None:
+    if record.get("outcome") is None:
+        return None
+    said = record.get("result")
+    return Result(
+        outcome=_member(Outcome, record["outcome"]),
+        code=record.get("code") or "",
+        text=record.get("text") or "",
+        evidence=_member(Evidence, record.get("evidence")),
+        venue_error=error.get("number") or 0,
+        venue_meaning=error.get("meaning") or "",
+        body=said if isinstance(said, str) else record.get("resultText") or "",
+    )
+
+
+def _member(kind: type[_Member], symbol: object) -> _Member:
+    """Return the member named `symbol`; the last one, UNKNOWN, where there is none."""
+    return kind.__members__.get(str(symbol), kind["UNKNOWN"])
+
+
+def _inner(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - named record, or None
+    """Return the fields of an optional record, which comes with its name."""
+    fields: Mapping[str, Any] = value[1] if isinstance(value, tuple) else value or {}
+    return fields
+
+
+def _typed(value: Any) -> Any:  # noqa: ANN401 - str, typed record or None
+    """Name a record without its namespace."""
+    if isinstance(value, tuple):
+        return value[0].rpartition(".")[2], value[1]
+    return value

@@ -1,0 +1,74 @@
+"""The values that cross between senders, the log and the envelopes' Avro records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from bridge.core.orders import Entry, Trading
+
+COMMAND = "finery.Command"
+RESPONSE = "finery.Response"
+CONTROL = "feedbridge.Control"
+
+# A typed record of a union: its name without the namespace, and its fields.
+Typed: TypeAlias = tuple[str, Mapping[str, Any]]
+# What a command asks with: JSON text, or a typed record by the names of the schema.
+Content: TypeAlias = str | Typed
+
+
+class Unfit(Exception):
+    """Parameters of a command that cannot be sent: what was seen, and where."""
+
+    def __init__(self, text: str, where: str = "") -> None:
+        """Keep the facts; `where` is the name of the parameter, if it is one."""
+        super().__init__(f"{where}: {text}" if where else text)
+        self.text = text
+        self.where = where
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a response shows beside its entry.
+
+    `result` is a typed value (branch, values) of the schema's union; without one the
+    entry's `body` goes out as JSON text. `error_name` names the entry's `venue_error`.
+    """
+
+    result: tuple[int, Any] | None = None
+    error_name: str = ""
+    error_param: str = ""
+    retriable: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A response as it was read; `result` is typed, JSON text, or nothing."""
+
+    entry: Entry
+    partition: int
+    result: str | Typed | None = None
+    error_name: str = ""
+    error_param: str = ""
+    retriable: bool = False
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account may do from now on; `at_ms` is Unix time."""
+
+    account: str
+    state: Trading
+    halt_cancels: bool = False
+    reason: str = ""
+    by: str = ""
+    at_ms: int = 0
+
+
+class Request(NamedTuple):
+    """A command to write; `not_after_ms` is the deadline, None for the default one."""
+
+    req_id: str
+    method: str
+    account: str
+    content: Content
+    not_after_ms: int | None = None
