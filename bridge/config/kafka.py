@@ -193,6 +193,11 @@ class Topics(Section):
         description="Compacted topic with the last state of every subscription.",
         examples=["feedbridge.feed-state"],
     )
+    control: str = Field(
+        "feedbridge.control",
+        description="Compacted topic with the trading state of every account.",
+        examples=["feedbridge.control"],
+    )
     overrides: dict[str, TopicOverride] = Field(
         default_factory=dict,
         description="What differs for one stream, by its full name.",

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import msgspec
+
 from bridge.config.kafka import TopicOverride, Topics
 from bridge.config.problems import Broken
 from bridge.config.tree import Settings
@@ -26,8 +28,27 @@ def wanted_topics(settings: Settings) -> list[Topic]:
     topics = settings.topics
     shapes = {name: _shape(topics, part) for name, part in topics.overrides.items()}
     default = _shape(topics, TopicOverride())
-    feeds = feed_topics(settings.plans(), topics.template, shapes, default)
-    return [*feeds, *own_topics(topics.dead_letter, topics.feed_state, default)]
+    feeds = feed_topics(settings.connections(), topics.template, shapes, default)
+    own = own_topics(topics.dead_letter, topics.feed_state, default)
+    return [*feeds, *own, *_order_topics(settings, default)]
+
+
+def _order_topics(settings: Settings, default: Shape) -> list[Topic]:
+    """Return command and response topics, and the one that halts them."""
+    found = []
+    for name, section in settings.commands.items():
+        hours = section.retention_hours or default.retention_hours
+        kept = msgspec.structs.replace(default, retention_hours=hours)
+        found += [
+            default.topic(name, "commands for " + ", ".join(section.accounts)),
+            kept.topic(section.responses, f"responses to {name}, and its journal"),
+        ]
+    if found:
+        one = msgspec.structs.replace(default, partitions=1, retention_hours=None)
+        text = "trading state of every account"
+        control = one.topic(settings.topics.control, text, cleanup_policy="compact")
+        found.append(control)
+    return found
 
 
 def _shape(topics: Topics, part: TopicOverride) -> Shape:
@@ -41,7 +62,7 @@ def _shape(topics: Topics, part: TopicOverride) -> Shape:
 
 def plan_problems(settings: Settings) -> Found:
     """Yield what is wrong with the plans of settings that hold otherwise."""
-    plans = settings.plans()
+    plans = settings.connections()
     yield from _connections(plans)
     topics: dict[str, set[str]] = defaultdict(set)
     for plan in plans:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import BaseModel, SecretStr
 
+from bridge.config.command_rules import COMMAND_RULES, trading
 from bridge.config.environment import near, variable
 from bridge.config.problems import DROPPED, Broken
 from bridge.config.sections import read_secret
@@ -261,7 +262,7 @@ def _subscriptions(settings: Settings) -> Found:
 
 def _something_wanted(settings: Settings) -> Found:
     for source in settings.sources():
-        if not source.wanted:
+        if not source.wanted and source.name not in trading(settings):
             place = f"{source.venue}.{source.name}.subscriptions"
             yield Broken(place, "is empty; name at least one subscription")
 
@@ -291,5 +292,6 @@ RULES: tuple[Rule, ...] = (
     _urls,
     _names,
     _subscriptions,
+    *COMMAND_RULES,
 )
 LOGIN_RULES: tuple[Rule, ...] = (_something_wanted, _logins, _usable)

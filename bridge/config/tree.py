@@ -11,6 +11,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bridge.config.commands import CommandTopic
 from bridge.config.kafka import SECRET_PROPERTIES, Kafka, Registry, Topics
 from bridge.config.sections import (
     Books,
@@ -24,8 +25,10 @@ from bridge.config.venues import CfBenchmarksSource, FinerySource
 from bridge.core.model import Plan
 from bridge.venues import VENUES
 from bridge.venues.base import Credentials, Source
+from bridge.venues.finery import VENUE as FINERY
 
 SourceName = str
+TopicName = str
 
 
 class Settings(BaseSettings):
@@ -48,6 +51,14 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Accounts at CF Benchmarks, by a name of your choice.",
         examples=[{"rates": {"subscriptions": ["value:BRTI"]}}],
+    )
+    commands: dict[TopicName, CommandTopic] = Field(
+        default_factory=dict,
+        description="Command topics for Finery Markets, by the topic's name; empty "
+        "means that no orders can be sent.",
+        examples=[
+            {"finery.commands": {"responses": "finery.responses", "accounts": ["a"]}}
+        ],
     )
     books: Books = Field(default_factory=Books)
     transport: Transport = Field(default_factory=Transport)
@@ -85,9 +96,24 @@ class Settings(BaseSettings):
         return [part.source(name) for (_, name), part in self.accounts().items()]
 
     def plans(self) -> list[Plan]:
-        """Return every connection that the settings need."""
+        """Return every feed connection that the settings need."""
         return [
             p for source in self.sources() for p in VENUES[source.venue].plans(source)
+        ]
+
+    def connections(self) -> list[Plan]:
+        """Return the plans of feeds and orders."""
+        return [*self.plans(), *self.order_plans()]
+
+    def order_plans(self) -> list[Plan]:
+        """Return the order connection of every account that takes commands."""
+        named = {
+            name for section in self.commands.values() for name in section.accounts
+        }
+        return [
+            FINERY.orders.plan(source)
+            for source in self.sources()
+            if source.venue == FINERY.name and source.name in named
         ]
 
     def credentials(self, source: Source) -> Credentials:

@@ -140,6 +140,12 @@ class FinerySource(Section):
         "old servers want.",
         examples=["inband"],
     )
+    role: Literal["maker", "taker", "master", "unknown"] = Field(
+        "unknown",
+        description="What the account is at the venue; orders that do not fit are "
+        "refused before they are sent. unknown leaves that to the venue.",
+        examples=["taker"],
+    )
     subscriptions: tuple[
         Annotated[FinerySubscription, BeforeValidator(_from_text)], ...
     ] = Field(

@@ -43,7 +43,13 @@ _WORDS: dict[object, str] = {
     bool: "true or false",
     Path: "path",
 }
-NAMES = {"finery": "NAME", "cfbenchmarks": "NAME", "overrides": "STREAM"}
+NAMES = {
+    "finery": "NAME",
+    "cfbenchmarks": "NAME",
+    "commands": "TOPIC",
+    "limits": "INSTRUMENT",
+    "overrides": "STREAM",
+}
 
 
 def main() -> None:
