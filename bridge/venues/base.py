@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import msgspec
 from typing_extensions import override
 
+from bridge.core.forms import Forms, Steps
 from bridge.core.model import Events, Handshake, Now, Plan, Reason, Tally
 from bridge.core.orders import Claim, Finding, Kind, Lane, Reply, Result
 from bridge.errors import VenueError
@@ -208,6 +209,16 @@ class OrderVenue(Protocol):
     """The order side of a venue: an attribute `orders` of its `VENUE`."""
 
     methods: Mapping[str, Method]
+    forms: Forms
+
+    def params(self, method: str, content: Any) -> Mapping[str, Any]:  # noqa: ANN401 - Avro's or JSON
+        """Return the parameters in the venue's words; raises Unfit."""
+
+    def typed(self, method: str, body: str) -> tuple[int, Any]:
+        """Return branch and value of a reply for the response's result; never fails."""
+
+    def steps(self, body: str) -> Mapping[str, Steps]:
+        """Return the steps of each instrument from the reply of `instruments`."""
 
     def plan(self, source: Source) -> Plan:
         """Return the plan of the order connection, apart from all feeds."""

@@ -7,10 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.core.model import Binding, Plan, Subscription
-from bridge.venues.base import Context, Credentials, Session, Source, Stream, Wanted
+from bridge.venues.base import (
+    Context,
+    Credentials,
+    OrderVenue,
+    Session,
+    Source,
+    Stream,
+    Wanted,
+)
 from bridge.venues.finery.feeds import FEEDS
 from bridge.venues.finery.frames import canonical
-from bridge.venues.finery.session import FinerySession
+from bridge.venues.finery.orders import ORDERS
+from bridge.venues.finery.session import FinerySession, status_subscription
 from bridge.venues.finery.streams import BINDS, STREAMS
 
 BOOKS_PER_CONNECTION = 50
@@ -53,6 +62,7 @@ class Finery:
 
     name = "finery"
     streams: Mapping[str, Stream] = STREAMS
+    orders: OrderVenue = ORDERS
 
     def problems(self, source: Source) -> Sequence[str]:
         """List what is wrong with the subscriptions, each with what to do."""
@@ -101,7 +111,7 @@ def _plan(source: Source, name: str, group: Sequence[Wanted]) -> Plan:
         subscriptions += _subscriptions(source.name, wanted)
         channels = tuple(range(first, len(subscriptions)))
         bindings.append(_binding(wanted, channels))
-    subscriptions.append(_status(source.name, name))
+    subscriptions.append(status_subscription(source.name, name))
     return Plan(
         source=source.name,
         venue="finery",
@@ -131,17 +141,6 @@ def _subscriptions(source: str, wanted: Wanted) -> Iterator[Subscription]:
 
 def _renamed(wanted: Wanted, stream: str) -> str:
     return Wanted(stream=stream, feed_id=wanted.feed_id, label=wanted.label).name
-
-
-def _status(source: str, plan: str) -> Subscription:
-    return Subscription(
-        source=source,
-        name=f"status:{plan}",
-        stream="finery.status",
-        key=source,
-        partition_key=source,
-        feed_id=plan,
-    )
 
 
 def _binding(wanted: Wanted, channels: tuple[int, ...]) -> Binding:

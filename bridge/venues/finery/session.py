@@ -24,6 +24,7 @@ from bridge.core.model import (
     Reason,
     Send,
     State,
+    Subscription,
 )
 from bridge.errors import VenueError
 from bridge.venues.base import Context
@@ -79,6 +80,11 @@ class FinerySession:
             "ping": _nothing,
             "pong": _nothing,
         }
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether the venue is up, and this connection logged in and not over."""
+        return not self._over and not self._link.trouble
 
     def handshake(self, now: Now) -> Handshake:
         """Return URL and signed headers; no headers if the login comes in-band."""
@@ -257,6 +263,18 @@ def _counted_once(step: Step, channel: int) -> Step:
     if isinstance(step, Mark) and step.channel != channel:
         return Mark(step.channel, step.state, step.reason, step.detail)
     return step
+
+
+def status_subscription(source: str, plan: str) -> Subscription:
+    """Return the subscription to the status of the connection of that plan."""
+    return Subscription(
+        source=source,
+        name=f"status:{plan}",
+        stream=f"{VENUE_PREFIX}status",
+        key=source,
+        partition_key=source,
+        feed_id=plan,
+    )
 
 
 def _status_channel(plan: Plan) -> int:

@@ -1,0 +1,75 @@
+"""The order side of Finery Markets: one connection for requests, and what they mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.core.envelope_values import Content
+from bridge.core.forms import Forms, Steps
+from bridge.core.model import Plan
+from bridge.core.orders import Claim, Reply, Result
+from bridge.venues.base import Context, Lookup, Method, OrderSession, Source
+from bridge.venues.finery import contents, judging, lookup, results
+from bridge.venues.finery.forms import FORMS
+from bridge.venues.finery.methods import METHODS
+from bridge.venues.finery.order_session import FineryOrderSession
+from bridge.venues.finery.session import status_subscription
+
+NAME = "orders"
+
+
+class FineryOrders:
+    """What the order path asks of Finery Markets; see `venues.base.OrderVenue`."""
+
+    methods: Mapping[str, Method] = METHODS
+    forms: Forms = FORMS
+
+    def params(self, method: str, content: Content) -> Mapping[str, Any]:
+        """Return the parameters in the venue's words."""
+        return contents.params(method, content)
+
+    def typed(self, method: str, body: str) -> tuple[int, Any]:
+        """Return branch and value of a reply for the response's result."""
+        return results.typed(method, body)
+
+    def steps(self, body: str) -> Mapping[str, Steps]:
+        """Return the balance steps of each instrument's two currencies.
+
+        Source: Finery docs, instruments: the smallest step of amounts in a currency.
+        """
+        currencies, instruments, *_ = json.loads(body)
+        step = {record[0]: record[2] for record in currencies}
+        return {
+            name: Steps(step[asset], step[balance])
+            for name, _id, asset, balance, *_ in instruments
+            if asset in step and balance in step
+        }
+
+    def plan(self, source: Source) -> Plan:
+        """Return the plan of the order connection: its status, and nothing bound."""
+        return Plan(
+            source=source.name,
+            venue="finery",
+            name=NAME,
+            subscriptions=(status_subscription(source.name, NAME),),
+            bindings=(),
+            url=source.url,
+            options=source.options,
+        )
+
+    def open(self, plan: Plan, context: Context) -> OrderSession:
+        """Make the session of one connection attempt."""
+        return FineryOrderSession(plan, context)
+
+    def judge(self, method: str, reply: Reply) -> Result | None:
+        """Say what a reply means; None if it leaves the outcome in doubt."""
+        return judging.judge(method, reply)
+
+    def lookup(self, claim: Claim, now_ms: int) -> Lookup:
+        """Start finding out what became of a claim."""
+        return lookup.lookup(claim, now_ms)
+
+
+ORDERS = FineryOrders()
