@@ -1,0 +1,74 @@
+"""What a group's member is told to be, and what it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from bridge.core.model import Note
+from bridge.edge.consumer import Message, Partition
+from bridge.edge.places import Limits
+from bridge.errors import KafkaError
+
+
+class Membership(NamedTuple):
+    """Which group to be a member of, and how.
+
+    `instance_id` makes the member static: its partitions are kept for it through a
+    restart that is shorter than the session. `release_timeout_s` is how long a revoked
+    partition is waited for; well below `max.poll.interval.ms`.
+    """
+
+    group_id: str
+    topics: Sequence[str]
+    instance_id: str = ""
+    limits: Limits = Limits()
+    release_timeout_s: float = 10.0
+
+
+class Progress(NamedTuple):
+    """What a watchdog looks at.
+
+    `polled_ns` is when the thread last came round, on the clock that never steps.
+    `lags` counts, for each owned partition, what lies in Kafka and was not handed
+    over; None where that is not known (yet). `waiting` was handed over and not taken.
+    """
+
+    polled_ns: int
+    waiting: int = 0
+    lags: tuple[tuple[Partition, int | None], ...] = ()
+
+
+class Member(Protocol):
+    """What a group calls, always on the event loop, in the order of happening."""
+
+    def on_assigned(self, topic: str, partition: int, committed: int | None) -> None:
+        """Own a partition; nothing comes before `start`.
+
+        `committed` is the group's offset, None where there is none or where it could
+        not be read.
+        """
+
+    def on_revoked(self, topic: str, partition: int) -> None:
+        """Let go: finish or journal, commit, then call `release`."""
+
+    def on_lost(self, topic: str, partition: int) -> None:
+        """Note that somebody else may own the partition already; there is no wait.
+
+        Comes, too, after a revocation that was not released in time.
+        """
+
+    def on_messages(self, messages: list[Message]) -> None:
+        """Take messages of any owned partitions, in order within each.
+
+        Call `taken` for each of them, sooner or later.
+        """
+
+    def on_note(self, note: Note) -> None:
+        """Log a change of state."""
+
+    def on_failed(self, error: KafkaError) -> None:
+        """Note that the member has ended by itself: nothing is its own any more.
+
+        Comes without `on_lost`; the group cannot be used again, only closed.
+        """

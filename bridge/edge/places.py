@@ -1,0 +1,177 @@
+"""The partitions that a group's member owns: where each stands, and which are silent.
+
+Belongs to the member's thread. A partition is silent in librdkafka until it is started,
+while it is held, and while more was handed over than the limits allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import confluent_kafka as ck
+
+from bridge.edge.consumer import Message, Partition
+
+LOW = 0.5  # share of the limits below which a full member reads on
+
+
+class Limits(NamedTuple):
+    """How much may be handed over and not yet taken; one message may exceed it."""
+
+    messages: int = 1000
+    bytes: int = 32 * 1024 * 1024
+
+
+class Place:
+    """One owned partition."""
+
+    def __init__(self, name: Partition) -> None:
+        """Begin silent and not started."""
+        self.name = name
+        self.next: int | None = None  # what to hand over next; None: not started
+        self.sought = False
+        self.moved = False  # since a message was handed over
+        self.held = False
+        self.silent = True
+        self.messages = 0  # handed over and not taken
+        self.bytes = 0
+
+    def at(self, offset: int) -> ck.TopicPartition:
+        """Return a position in it, in librdkafka's terms."""
+        return ck.TopicPartition(*self.name, offset)
+
+
+class Places:
+    """All owned partitions."""
+
+    def __init__(self, consumer: ck.Consumer, limits: Limits) -> None:
+        """Begin with none."""
+        self._consumer = consumer
+        self._limits = limits
+        self._places: dict[Partition, Place] = {}
+        self._full = False
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def add(self, names: Iterable[Partition]) -> None:
+        """Own more; from within the assignment's callback."""
+        places = [Place(name) for name in names]
+        # Nothing is read from here: `start` seeks.
+        anywhere = [place.at(ck.OFFSET_BEGINNING) for place in places]
+        self._consumer.incremental_assign(anywhere)
+        self._consumer.pause(anywhere)
+        self._places |= {place.name: place for place in places}
+
+    def drop(self, names: Iterable[Partition]) -> None:
+        """Own less; from within the revocation's callback."""
+        for name in names:
+            self._places.pop(name, None)
+
+    def start(self, name: Partition, offset: int | None) -> None:
+        """Read on from `offset`, or from the oldest message."""
+        if place := self._places.get(name):
+            place.next = ck.OFFSET_BEGINNING if offset is None else offset
+            place.sought = False
+            place.moved = True
+
+    def hold(self, name: Partition, *, held: bool) -> None:
+        """Keep it silent, or not any more."""
+        if place := self._places.get(name):
+            place.held = held
+
+    def handed(self, message: Message) -> None:
+        """Count a message that goes to the loop."""
+        if place := self._places.get(message[:2]):
+            place.next = message.offset + 1
+            place.moved = False
+            place.messages += 1
+            place.bytes += size_of(message)
+            self._weigh()
+
+    def taken(self, name: Partition, size: int) -> None:
+        """Count a message as taken; one of an earlier ownership makes no room."""
+        if place := self._places.get(name):
+            place.messages = max(0, place.messages - 1)
+            place.bytes = max(0, place.bytes - size)
+            self._weigh()
+
+    @property
+    def full(self) -> bool:
+        """Tell whether nothing more may be handed over."""
+        return self._full
+
+    @property
+    def waiting(self) -> int:
+        """Return how many messages were handed over and not taken."""
+        return sum(place.messages for place in self._places.values())
+
+    def wants(self, message: Message) -> bool:
+        """Tell whether it is to be handed over: ours, started, not stale."""
+        place = self._places.get(message[:2])
+        return place is not None and place.next is not None and place.sought
+
+    def missed(self, message: Message) -> int | None:
+        """Return the offset that was wanted, if the first message is another one.
+
+        Later on a hole is no sign of loss: the markers of transactions make them.
+        """
+        place = self._places[message[:2]]
+        wanted = place.next if place.moved else None
+        if wanted is None or wanted < 0 or wanted == message.offset:
+            return None
+        return wanted
+
+    def adjust(self) -> bool:
+        """Seek, silence and wake as wanted; tell whether anything can come.
+
+        A partition that cannot be sought yet is tried again next time.
+        """
+        speaking = False
+        for place in self._places.values():
+            self._seek(place)
+            silent = not place.sought or place.held or self._full
+            if silent != place.silent:
+                change = self._consumer.pause if silent else self._consumer.resume
+                change([place.at(ck.OFFSET_INVALID)])
+                place.silent = silent
+            speaking = speaking or not silent
+        return speaking
+
+    def lags(self) -> tuple[tuple[Partition, int | None], ...]:
+        """Count what lies in each partition beyond what was handed over."""
+        return tuple((name, self._lag(place)) for name, place in self._places.items())
+
+    def _weigh(self) -> None:
+        share = LOW if self._full else 1.0
+        messages = self.waiting
+        size = sum(place.bytes for place in self._places.values())
+        self._full = (
+            messages >= self._limits.messages * share
+            or size >= self._limits.bytes * share
+        )
+
+    def _seek(self, place: Place) -> None:
+        if place.sought or place.next is None:
+            return
+        try:
+            self._consumer.seek(place.at(place.next))
+        except ck.KafkaException as error:
+            if error.args[0].code() != ck.KafkaError._STATE:  # noqa: SLF001 - public
+                raise
+        else:
+            place.sought = True
+
+    def _lag(self, place: Place) -> int | None:
+        if place.next is None or not place.sought:
+            return None
+        low, high = self._consumer.get_watermark_offsets(
+            place.at(ck.OFFSET_INVALID), cached=True
+        )
+        return max(0, high - max(low, place.next)) if high >= 0 else None
+
+
+def size_of(message: Message) -> int:
+    """Return how many bytes a message holds."""
+    return len(message.value or b"") + len(message.key or b"")
