@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bridge.config import Settings
 from bridge.config.plans import schema_of, wanted_topics
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec, confluent_header
+from bridge.core.envelope_values import COMMAND, CONTROL, RESPONSE
 from bridge.core.topics import topic_of
 from bridge.edge.admin import Admin, TopicSpec
 from bridge.edge.clock import Clock
 from bridge.edge.registry import Login, Registry, subject_of, wait_for_ids
-from bridge.errors import KafkaError
+from bridge.errors import KafkaError, SchemaError
 from bridge.flow.connection import Log
 
 FEED_STATE_SCHEMA = "feedbridge.FeedState"
@@ -32,13 +33,22 @@ class Destination(NamedTuple):
     header: bytes
 
 
-def schemas_by_topic(settings: Settings) -> dict[str, str]:
-    """Return the schema of every topic that holds Avro records."""
-    found = {
+def feed_schemas(settings: Settings) -> dict[str, str]:
+    """Return the schema of every feed topic."""
+    return {
         topic_of(settings.topics.template, plan.venue, s): schema_of(s.stream)
-        for plan in settings.plans()
+        for plan in settings.connections()
         for s in plan.subscriptions
     }
+
+
+def schemas_by_topic(settings: Settings) -> dict[str, str]:
+    """Return the schema of every topic that holds Avro records."""
+    found = feed_schemas(settings)
+    for topic, section in settings.commands.items():
+        found |= {topic: COMMAND, section.responses: RESPONSE}
+    if settings.commands:
+        found[settings.topics.control] = CONTROL
     return {**found, settings.topics.feed_state: FEED_STATE_SCHEMA}
 
 
@@ -85,6 +95,13 @@ class Preparation:
             topic: Destination(topic, schema, counts[topic], headers[topic])
             for topic, schema in wanted.items()
         }
+
+    def schema_by_id(self, schema_id: int) -> Mapping[str, Any]:
+        """Return a schema of the registry; raises SchemaError where there is none."""
+        login = login_of(self._settings)
+        if login is None:
+            raise SchemaError(f"schema id {schema_id}, but registry.url is not set")
+        return Registry(login).schema(schema_id)
 
     async def _headers(
         self, wanted: Mapping[str, str], schemas: Mapping[str, str]

@@ -23,7 +23,7 @@ from bridge.flow.losses import Losses
 from bridge.flow.outlet import DeadLetters, FeedStates, Ledger, Outlet, Sinks
 from bridge.flow.pressure import Pressure
 from bridge.venues import VENUES
-from bridge.venues.base import Context, Session
+from bridge.venues.base import Context, Session, Source
 
 UUID_CHANCE_BITS = 74
 
@@ -71,6 +71,8 @@ class Parts:
         self.log = log
         self.ledger = Ledger()
         self.connections: set[Connection] = set()
+        self.order_connections: set[Connection] = set()
+        self.orders_blocked: Callable[[], bool] = lambda: False
         self._chance = SystemRandom()
         self._nonce = Nonces(clock)
         self._sources = {(s.venue, s.name): s for s in settings.sources()}
@@ -106,14 +108,17 @@ class Parts:
     def session(self, plan: Plan, resume: Mapping[str, int]) -> Session:
         """Make the session of one attempt, its secrets read afresh."""
         source = self._sources[plan.venue, plan.source]
-        context = Context(
+        return VENUES[plan.venue].open(plan, self.context(source, resume))
+
+    def context(self, source: Source, resume: Mapping[str, int]) -> Context:
+        """Return what a session of `source` is given."""
+        return Context(
             credentials=self.settings.credentials(source),
             chance=self._chance.random,
             nonce=self._nonce,
             refresh_s=self.settings.books.refresh_seconds,
             options={**source.options, "url": source.url, "resume": dict(resume)},
         )
-        return VENUES[plan.venue].open(plan, context)
 
     def connection(self, plan: Plan, session: Session) -> Connection:
         """Make the connection of one attempt, with an id and lanes of its own."""
@@ -173,7 +178,7 @@ def routes(
 ) -> Routes:
     """Return the route of every subscription that the settings ask for."""
     found = {}
-    for plan in settings.plans():
+    for plan in settings.connections():
         for subscription in plan.subscriptions:
             topic = topic_of(settings.topics.template, plan.venue, subscription)
             to = destinations[topic]

@@ -11,12 +11,15 @@ from secrets import SystemRandom
 from typing import Any
 
 from bridge.app.destinations import Preparation
+from bridge.app.orders import OrderPaths
 from bridge.app.parts import Parts
 from bridge.config import Settings
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec
+from bridge.core.envelopes import Reader
 from bridge.edge.clock import Clock, SystemClock
 from bridge.edge.logs import Log, LogHandler
+from bridge.edge.producer import Producer
 from bridge.edge.schemas import bundled
 from bridge.errors import BridgeError, Undelivered
 from bridge.flow.feed import Feed, Pacer, first
@@ -37,6 +40,7 @@ class Worker:
         self._log = log
         self._clock = clock or SystemClock()
         self._parts: Parts | None = None
+        self._orders: OrderPaths | None = None
         self._feeds: list[Feed] = []
         self._fatal: BridgeError | None = None
         self._halt = asyncio.Event()
@@ -48,12 +52,15 @@ class Worker:
         otherwise, after the feeds were ended and Kafka had its chance to take the rest.
         """
         self._log("starting", worker=self._settings.worker.name)
+        asyncio.get_running_loop().set_exception_handler(self._on_stray)
         parts = await first(self._prepare(), stop.wait())
         if parts is None:
             return 0
         self._parts = parts
         await self._serve(parts, stop)
-        await self._flush(parts)
+        await self._flush(parts.producer)
+        if self._orders is not None:
+            await self._flush(self._orders.producer)
         if self._fatal is not None:
             raise self._fatal
         self._log("stopped", ledger=parts.ledger.as_dict())
@@ -99,34 +106,70 @@ class Worker:
             self._settings, codec, self._clock, backoff, self._log
         )
         destinations = await preparation.destinations(schemas)
-        return Parts(self._settings, destinations, codec, self._clock, self._log)
+        parts = Parts(self._settings, destinations, codec, self._clock, self._log)
+        if self._settings.commands:
+            reader = Reader(codec, preparation.schema_by_id)
+            self._orders = OrderPaths(parts, codec, destinations, reader, self._fail)
+        return parts
 
     async def _serve(self, parts: Parts, stop: asyncio.Event) -> None:
         """Run the feeds and the pulse; the pulse outlives the feeds."""
         pacer = Pacer(self._clock)
         self._feeds = [Feed(p, parts, pacer) for p in self._settings.plans()]
-        done = asyncio.Event()
+        desks = self._orders.feeds(pacer) if self._orders else []
+        done, closed = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pulse(parts, done), name="pulse")
             group.create_task(self._heed(stop, done), name="heed")
-            feeds = [
-                group.create_task(self._guard(feed), name=f"feed {feed.plan.name}")
+            loops = [
+                group.create_task(self._guard(feed, self._halt), name=_named(feed))
                 for feed in self._feeds
             ]
-            await asyncio.wait(feeds)
+            loops += [
+                group.create_task(self._guard(feed, closed), name=_named(feed))
+                for feed in desks
+            ]
+            loops.append(group.create_task(self._take_orders(closed), name="orders"))
+            await asyncio.wait(loops)
             done.set()
+        self._feeds += desks
+
+    async def _take_orders(self, closed: asyncio.Event) -> None:
+        """Take commands until the halt, finish them, then let their connections go."""
+        try:
+            if self._orders is not None and not self._halt.is_set():
+                await self._orders.open()
+                await self._halt.wait()
+                await self._orders.close()
+        except BridgeError as error:
+            self._fail(error)
+        finally:
+            closed.set()
 
     async def _heed(self, stop: asyncio.Event, done: asyncio.Event) -> None:
         """Turn the outer stop into the inner one."""
         await first(stop.wait(), done.wait())
         self._halt.set()
 
-    async def _guard(self, feed: Feed) -> None:
+    async def _guard(self, feed: Feed, stop: asyncio.Event) -> None:
         """Run one feed; an error that it cannot mend stops the others, too."""
         try:
-            await feed.run(self._halt)
+            await feed.run(stop)
         except BridgeError as error:
             self._fail(error)
+
+    def _on_stray(
+        self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+    ) -> None:
+        """End the worker for an error that a callback let out: a fault of ours.
+
+        asyncio would log it and go on, with a partition or a feed silently stuck.
+        """
+        loop.default_exception_handler(context)
+        cause = context.get("exception")
+        error = BridgeError(f"unexpected: {context.get('message')}: {cause!r}")
+        error.__cause__ = cause
+        self._fail(error)
 
     def _fail(self, error: BridgeError) -> None:
         self._fatal = self._fatal or error
@@ -141,8 +184,10 @@ class Worker:
             parts.producer.poll()
             parts.losses.drain(now)
             parts.pressure.step(now)
+            if self._orders is not None:
+                self._orders.tick(now)
             if beat % BEATS_A_TICK == 0:
-                for connection in list(parts.connections):
+                for connection in [*parts.connections, *parts.order_connections]:
                     connection.tick(now)
             if parts.producer.fatal is not None:
                 self._fail(parts.producer.fatal)
@@ -150,13 +195,17 @@ class Worker:
             if beat == FREEZE_AFTER_BEATS:
                 freeze()
 
-    async def _flush(self, parts: Parts) -> None:
-        left = await parts.producer.flush(self._settings.kafka.flush_timeout_s)
+    async def _flush(self, producer: Producer) -> None:
+        left = await producer.flush(self._settings.kafka.flush_timeout_s)
         if left.messages and self._fatal is None:
             self._fatal = Undelivered(
                 f"{left.messages} records ({left.bytes} bytes) were not delivered "
                 f"within {self._settings.kafka.flush_timeout_s:g} s: {left.by_topic}"
             )
+
+
+def _named(feed: Feed) -> str:
+    return f"{feed.plan.source}/{feed.plan.name}"
 
 
 def freeze() -> None:

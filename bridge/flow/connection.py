@@ -87,6 +87,10 @@ class Connection:
             Reply: self._on_reply,
         }
 
+    def now(self) -> Now:
+        """Return the present."""
+        return self._now()
+
     @property
     def alive(self) -> bool:
         """Tell whether a transport is attached."""

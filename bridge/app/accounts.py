@@ -1,0 +1,227 @@
+"""One account's side of the order path: its connection, state, rate and instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from bridge.app.parts import Parts, transport_options
+from bridge.core.backoff import Backoff
+from bridge.core.envelopes import Control
+from bridge.core.forms import Steps
+from bridge.core.model import Handshake, Now, Plan, Receiver, Transport
+from bridge.core.orders import (
+    Command,
+    Evidence,
+    Finding,
+    Issue,
+    Key,
+    Kind,
+    Lane,
+    Outcome,
+    Result,
+    Trading,
+)
+from bridge.core.policy import Breaker, Rate, refusal_in
+from bridge.core.refusals import refuse
+from bridge.edge.websocket import connect
+from bridge.flow.connection import Connection, Log
+from bridge.flow.desk import Desk
+from bridge.flow.feed import Clock
+from bridge.venues.base import OrderVenue, Session, Source
+
+INSTRUMENTS = "instruments"
+REFRESH_NS = 60_000_000_000
+ASK_NS = 10_000_000_000
+MS_NS = 1_000_000
+# Nothing to match, or what a post-only order must not match: the market's answer, which
+# says nothing against the sender. Source: Finery docs, list of error codes, 75 to 77.
+UNMATCHED = frozenset({"VENUE_75", "VENUE_76", "VENUE_77"})
+
+
+class Guards(NamedTuple):
+    """What may stop a new order at the moment of sending."""
+
+    rate: Rate
+    breaker: Breaker
+    answer_timeout_ms: int
+    max_waiting: int
+    user_timeout_ms: int
+
+
+class Account:
+    """Judges commands by the moment, and keeps what the account's state depends on.
+
+    It is a shelf of its own for one question: which instruments there are.
+    """
+
+    def __init__(
+        self, source: Source, venue: OrderVenue, parts: Parts, guards: Guards
+    ) -> None:
+        """Nothing is known before the control topic and the venue were read."""
+        self.source = source
+        self.name = source.name
+        self.plan: Plan = venue.plan(source)
+        self.control: Control | None = None
+        self.control_read = False
+        self.instruments: Mapping[str, Steps] | None = None
+        self.desk = Desk(
+            venue,
+            source.name,
+            guards.answer_timeout_ms,
+            guards.max_waiting,
+            self._last_look,
+            parts.log,
+        )
+        self.venue = venue
+        self._parts = parts
+        self._guards = guards
+        self._ask_at_ns = 0
+        self.user_timeout_ms = guards.user_timeout_ms
+
+    # -- what a command meets
+
+    def moment(self, command: Command, now: Now) -> str | None:
+        """Return the code that refuses a command now; None if it may go on."""
+        if self.desk.session is None:
+            return "NO_CONNECTION"
+        if self._parts.orders_blocked():
+            return "RESPONSES_BLOCKED"
+        if code := self._state_code(command.lane):
+            return code
+        if command.lane is not Lane.NEW or command.kind is Kind.READ:
+            return None
+        if not self._guards.breaker.closed(now.mono_ns):
+            return "TOO_MANY_REJECTIONS"
+        return None if self._guards.rate.take(now.mono_ns) else "RATE_LIMITED"
+
+    def answered_with(self, result: Result, now: Now) -> None:
+        """Let the breaker count what the venue says of new orders."""
+        if result.evidence is not Evidence.REPLY or result.code in UNMATCHED:
+            return
+        if result.outcome is Outcome.REJECTED:
+            self._guards.breaker.rejected(now.mono_ns)
+        else:
+            self._guards.breaker.accepted()
+
+    def halt_unread(self, error: str) -> None:
+        """Stop new orders: a state was written that cannot be read."""
+        self.control = Control(
+            account=self.name, state=Trading.UNKNOWN, reason=f"unreadable: {error}"
+        )
+
+    def _state_code(self, lane: Lane) -> str | None:
+        control = self.control
+        if control is None:
+            # No record after the whole topic was read: nobody has ever halted it.
+            return None if self.control_read else refusal_in(None, lane)
+        return refusal_in(control.state, lane, halt_cancels=control.halt_cancels)
+
+    def _last_look(self, command: Command, _now: Now) -> Result | None:
+        """Right before the socket write: only the trading state may have changed."""
+        code = self._state_code(command.lane)
+        if code is None:
+            return None
+        text = refuse(command, code).text
+        return Result(
+            outcome=Outcome.REFUSED, code=code, text=text, evidence=Evidence.LOCAL
+        )
+
+    # -- the instruments
+
+    def tick(self, now: Now) -> None:
+        """Let time pass: the desk, and the question for the instruments."""
+        self.desk.tick(now)
+        if self.desk.session is not None and now.mono_ns >= self._ask_at_ns:
+            self._ask_at_ns = now.mono_ns + ASK_NS
+            self.desk.issue(Issue(self._question(now), now.mono_ns + ASK_NS), self, now)
+
+    def _question(self, now: Now) -> Command:
+        now_ms = now.wall_ns // MS_NS
+        return Command(
+            key=Key("", self.name, INSTRUMENTS),
+            partition=-1,
+            offset=-1,
+            method=INSTRUMENTS,
+            kind=Kind.READ,
+            lane=Lane.QUERY,
+            params={},
+            order_id=0,
+            needs_claim=False,
+            not_after_ms=now_ms + ASK_NS // MS_NS,
+            received_ms=now_ms,
+        )
+
+    def answered(self, _key: Key, result: Result, now: Now) -> None:
+        """Take the instruments; ask again in a minute."""
+        if result.outcome is Outcome.DONE:
+            self.instruments = self.venue.steps(result.body)
+            self._ask_at_ns = now.mono_ns + REFRESH_NS
+
+    def sent(self, key: Key, connection: str, now: Now) -> None:
+        """Nothing to note: asking twice is harmless."""
+
+    def unsent(self, key: Key, result: Result, now: Now) -> None:
+        """Nothing to note: it is asked again."""
+
+    def doubt(self, key: Key, why: str, now: Now) -> None:
+        """Nothing to note: it is asked again."""
+
+    def late(self, key: Key, result: Result, now: Now) -> None:
+        """Take a late answer as well as one in time."""
+        self.answered(key, result, now)
+
+    def found(self, key: Key, finding: Finding, now: Now) -> None:
+        """Nothing to note: nothing is looked up for this question."""
+
+
+class OrderParts:
+    """What the feed loop of an order connection is given; see `flow.feed.Parts`.
+
+    It shares the worker's parts, but neither the pause nor the cut of the feeds: a slow
+    book never delays an order.
+    """
+
+    def __init__(self, parts: Parts, account: Account, user_timeout_ms: int) -> None:
+        """Serve one account."""
+        self.clock: Clock = parts.clock
+        self.log: Log = parts.log
+        self._parts = parts
+        self._account = account
+        self._user_timeout_ms = user_timeout_ms
+
+    def session(self, plan: Plan, resume: Mapping[str, int]) -> Session:
+        """Make the session of one attempt, its secrets read afresh."""
+        context = self._parts.context(self._account.source, resume)
+        return self._account.venue.open(plan, context)
+
+    def connection(self, plan: Plan, session: Session) -> Connection:
+        """Make the connection of one attempt."""
+        return self._parts.connection(plan, session)
+
+    async def may_connect(self) -> None:
+        """Connect at any time."""
+
+    def joined(self, connection: Connection, _now: Now) -> None:
+        """Let the desk use the connection."""
+        self._parts.order_connections.add(connection)
+        self._account.desk.joined(connection)
+
+    def left(self, connection: Connection) -> None:
+        """What was in flight is in doubt."""
+        self._parts.order_connections.discard(connection)
+        self._account.desk.left(self.clock.now())
+
+    def backoff(self) -> Backoff:
+        """Make the reconnect delays of the connection."""
+        return self._parts.backoff()
+
+    async def connect(self, handshake: Handshake, receiver: Receiver) -> Transport:
+        """Open a transport that gives unacknowledged bytes up in time."""
+        options = replace(
+            transport_options(self._parts.settings),
+            user_timeout_ms=self._user_timeout_ms,
+            accepted_subprotocols=handshake.subprotocols[:1],
+        )
+        return await connect(handshake, receiver, options)

@@ -1,0 +1,255 @@
+"""The order path of a worker: an account for each login, a path for each topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from secrets import SystemRandom
+
+from bridge.app.accounts import Account, Guards, OrderParts
+from bridge.app.checks import Checks
+from bridge.app.destinations import Destination
+from bridge.app.parts import UUID_CHANCE_BITS, Parts
+from bridge.config.commands import CommandTopic
+from bridge.core.claims import Claims
+from bridge.core.claims_case import Limits
+from bridge.core.codec import Codec
+from bridge.core.command_rules import Rules
+from bridge.core.envelopes import Reader, Shown, response_writer
+from bridge.core.identity import uuid7
+from bridge.core.model import Note, Now
+from bridge.core.order_ids import OrderIds
+from bridge.core.orders import Entry, Evidence, Phase
+from bridge.core.policy import Breaker, Rate
+from bridge.core.refusals import REFUSALS
+from bridge.edge.compacted import Follow
+from bridge.edge.group import Group, Membership
+from bridge.edge.journal import Journal
+from bridge.edge.producer import Budget, Failure, Producer
+from bridge.errors import KafkaError, SchemaError
+from bridge.flow import orders as flow
+from bridge.flow.feed import Feed, Pacer
+from bridge.flow.outlet import DeadLetters
+from bridge.venues import VENUES
+from bridge.venues.base import OrderVenue
+
+VENUE = "finery"
+BUDGET = Budget(max_bytes=32 << 20, max_messages=50_000)
+
+
+class OrderPaths:
+    """All order paths of one worker; made only where `commands` is configured."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        codec: Codec,
+        destinations: Mapping[str, Destination],
+        reader: Reader,
+        failed: Callable[[KafkaError], None],
+    ) -> None:
+        """Build everything; nothing is opened before `open`."""
+        self.paths: dict[str, flow.OrderPath] = {}
+        self._parts = parts
+        self._settings = parts.settings
+        self._destinations = destinations
+        self._reader = reader
+        self._failed = failed
+        self._chance = SystemRandom()
+        self._groups: list[Group] = []
+        self._journals: list[Journal] = []
+        self._options = parts.settings.kafka.properties()
+        self.producer = Producer(
+            {"linger.ms": 0, **self._options}, BUDGET, self._not_delivered, self._note
+        )
+        parts.orders_blocked = lambda: self.producer.above_high
+        topics = parts.settings.topics
+        part_bytes = parts.settings.dead_letter.part_kilobytes * 1000
+        self._dead = DeadLetters(self.producer, topics.dead_letter, part_bytes)
+        self.accounts = self._make_accounts()
+        self._control = Follow(
+            self._options, topics.control, self._on_control, self._note, parts.clock
+        )
+        for name, section in parts.settings.commands.items():
+            self._add(name, section, codec)
+
+    def feeds(self, pacer: Pacer) -> list[Feed]:
+        """Return the feed loops of the order connections."""
+        return [
+            Feed(a.plan, OrderParts(self._parts, a, a.user_timeout_ms), pacer)
+            for a in self.accounts.values()
+        ]
+
+    async def open(self) -> None:
+        """Join: trading states first, then the journals and groups."""
+        self._check_partitions()
+        await self._control.open()
+        for journal in self._journals:
+            journal.open()
+        for group in self._groups:
+            group.open()
+
+    def tick(self, now: Now) -> None:
+        """Serve reports, accounts, shelves and order connections."""
+        self.producer.poll()
+        read = self._control.caught_up
+        for account in self.accounts.values():
+            account.control_read = read
+            account.tick(now)
+        for path in self.paths.values():
+            path.tick(now)
+        if self.producer.fatal is not None:
+            self._failed(self.producer.fatal)
+
+    async def close(self) -> None:
+        """Leave the groups, which lets every shelf finish; then end the readers."""
+        for group in self._groups:
+            await group.close()
+        for journal in self._journals:
+            await journal.close()
+        await self._control.close()
+
+    # -- building
+
+    def _make_accounts(self) -> dict[str, Account]:
+        found: dict[str, Account] = {}
+        sources = {s.name: s for s in self._settings.sources() if s.venue == VENUE}
+        for section in self._settings.commands.values():
+            for name in section.accounts:
+                if name not in found:
+                    guards = _guards(section)
+                    found[name] = Account(
+                        sources[name], order_venue(), self._parts, guards
+                    )
+        return found
+
+    def _add(self, topic: str, section: CommandTopic, codec: Codec) -> None:
+        venue = order_venue()
+        rules = Rules(
+            topic=topic,
+            policy=section.policy(),
+            methods=venue.methods,
+            forms=venue.forms,
+            decode=self._reader.command,
+            params=venue.params,
+            order_ids=OrderIds(section.dedup_window_s * 1000),
+            roles={name: self._settings.finery[name].role for name in section.accounts},
+            default_deadline_ms=section.default_deadline_ms,
+            max_deadline_ms=section.max_deadline_ms,
+            max_bytes=section.max_kilobytes * 1000,
+            cod=section.cancel_on_disconnect,
+        )
+        checks = Checks(rules, self.accounts, self._dead, self._parts)
+        write = response_writer(codec, self._destinations[section.responses].header)
+        parts = flow.Parts(
+            topic=topic,
+            responses=section.responses,
+            now=self._parts.clock.now,
+            log=self._parts.log,
+            read=checks.read,
+            claims=partial(self._claims, section),
+            epoch=self._epoch,
+            encode=lambda entry, number: write(entry, number, shown(venue, entry)),
+            decode=lambda value: self._reader.response(value).entry,
+            send=self._send,
+            bury=checks.bury,
+            seen=checks.seen,
+            desks={name: self.accounts[name].desk for name in section.accounts},
+            dedup_ms=section.dedup_window_s * 1000,
+            dry_run=section.dry_run,
+            release_wait_s=section.answer_timeout_ms / 1000,
+        )
+        path = flow.OrderPath(parts, self._failed)
+        membership = Membership(
+            section.group, [topic], release_timeout_s=parts.release_wait_s + 2.0
+        )
+        group = Group(self._options, membership, path, self._parts.clock)
+        journal = Journal(self._options, path, self._parts.clock)
+        path.attach(group, journal)
+        self.paths[topic] = path
+        self._groups.append(group)
+        self._journals.append(journal)
+
+    def _claims(self, section: CommandTopic, epoch: str) -> Claims:
+        limits = Limits(
+            lifetime_ms=section.claim_lifetime_ms,
+            settle_ms=section.settle_ms,
+            ask_limit_ms=round(section.resolve_limit_s * 1000),
+            dedup_ms=section.dedup_window_s * 1000,
+        )
+        return Claims(self._settings.worker.name, epoch, limits)
+
+    def _epoch(self) -> str:
+        now_ms = self._parts.clock.now().wall_ns // 1_000_000
+        return uuid7(now_ms, self._chance.getrandbits(UUID_CHANCE_BITS))
+
+    def _check_partitions(self) -> None:
+        """A response goes to the partition of its command: the counts must agree."""
+        for topic, section in self._settings.commands.items():
+            commands = self._destinations[topic].partitions
+            responses = self._destinations[section.responses].partitions
+            if commands != responses:
+                raise KafkaError(
+                    f"{topic} has {commands} partitions and {section.responses} has "
+                    f"{responses}; they must have the same number"
+                )
+
+    # -- what the paths call
+
+    def _send(
+        self, topic: str, number: int, req_id: str, value: bytes, now: Now
+    ) -> None:
+        self.producer.send(
+            topic, value, req_id.encode(), number, now.wall_ns // 1_000_000
+        )
+
+    def _not_delivered(self, failure: Failure) -> None:
+        for path in self.paths.values():
+            path.not_delivered(failure.topic, failure.partition, failure.value)
+
+    def _on_control(self, key: bytes, value: bytes | None) -> None:
+        account = self.accounts.get(key.decode(errors="replace"))
+        if account is None:
+            return
+        try:
+            account.control = None if value is None else self._reader.control(value)
+        except SchemaError as error:
+            # What cannot be read may have been a halt: nothing new is sent.
+            account.halt_unread(str(error))
+        state = account.control.state.name if account.control else "ACTIVE"
+        self._parts.log("trading_state", account=account.name, state=state)
+
+    def _note(self, note: Note) -> None:
+        self._parts.log(note.event, **note.facts)
+
+
+def order_venue() -> OrderVenue:
+    """Return the one venue that takes orders."""
+    orders: OrderVenue = VENUES[VENUE].orders  # type: ignore[attr-defined]
+    return orders
+
+
+def shown(venue: OrderVenue, entry: Entry) -> Shown:
+    """Return what a response shows beside its entry: the typed result, the codes."""
+    said = entry.result
+    if said is None or entry.phase is Phase.CLAIMED:
+        return Shown()
+    known = REFUSALS.get(said.code)
+    # What was put together while reconciling is no reply: it goes out as JSON text.
+    replied = said.body and said.evidence is Evidence.REPLY
+    return Shown(
+        result=venue.typed(entry.method, said.body) if replied else None,
+        retriable=bool(known and known.retriable),
+    )
+
+
+def _guards(section: CommandTopic) -> Guards:
+    return Guards(
+        rate=Rate(section.orders_per_second),
+        breaker=Breaker(
+            section.max_rejections, round(section.rejection_pause_s * 1_000_000_000)
+        ),
+        answer_timeout_ms=section.answer_timeout_ms,
+        max_waiting=section.max_waiting,
+        user_timeout_ms=section.user_timeout_ms,
+    )

@@ -1,0 +1,272 @@
+"""The order path of one command topic: group, journal, shelves, desks.
+
+    command topic -> checks -> claims -> (journal read back) -> desk -> venue
+    venue -> desk -> claims -> response topic
+
+Every callback comes on the event loop; threads hand over values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from bridge.core.claims import Claims
+from bridge.core.model import Note, Now
+from bridge.core.orders import Command, Entry, Key, Phase, Refused
+from bridge.edge.consumer import Message
+from bridge.errors import KafkaError, SchemaError
+from bridge.flow.connection import Log
+from bridge.flow.desk import Desk
+from bridge.flow.latency import Latency, Moment
+from bridge.flow.shelf import PartitionShelf, Ways
+
+MS_NS = 1_000_000
+
+
+class Poison(Protocol):
+    """A record that is no command and gets no response."""
+
+    @property
+    def reason(self) -> str:
+        """Return the stable reason."""
+
+    @property
+    def error(self) -> str:
+        """Return what is wrong, in a sentence."""
+
+
+class Parts(NamedTuple):
+    """What the order path of one topic is given.
+
+    `read` checks one record completely. `encode` and `decode` speak the response
+    schema; `send` queues bytes for a response topic, partition and key. `bury` writes a
+    dead letter. `epoch` makes a new name for each assignment. `seen` is told of every
+    record that is read back.
+    """
+
+    topic: str
+    responses: str
+    now: Callable[[], Now]
+    log: Log
+    read: Callable[[Message, Now], Command | Refused | Poison]
+    claims: Callable[[str], Claims]
+    epoch: Callable[[], str]
+    encode: Callable[[Entry, int], bytes]
+    decode: Callable[[bytes], Entry]
+    send: Callable[[str, int, str, bytes, Now], None]
+    bury: Callable[[Message, Poison, Now], None]
+    seen: Callable[[Entry, Now], None]
+    desks: Mapping[str, Desk]
+    dedup_ms: int
+    dry_run: bool
+    release_wait_s: float
+
+
+class GroupPort(Protocol):
+    """The consumer group of the command topic."""
+
+    def start(self, topic: str, partition: int, offset: int | None) -> None:
+        """Begin at an offset; None is the oldest record."""
+
+    def taken(self, message: Message) -> None:
+        """Note that a message was taken over."""
+
+    def commit(self, topic: str, partition: int, offset: int) -> None:
+        """Commit in the background."""
+
+    def release(self, topic: str, partition: int) -> None:
+        """Let a revoked partition go."""
+
+
+class JournalPort(Protocol):
+    """The reader of the response partitions."""
+
+    def follow(self, topic: str, partition: int, from_ms: int | None) -> None:
+        """Read from a time on, and go on reading."""
+
+    def unfollow(self, topic: str, partition: int) -> None:
+        """Stop reading."""
+
+
+class OrderPath:
+    """Implements the group's `Member` and the journal's `Reader`."""
+
+    def __init__(self, parts: Parts, failed: Callable[[KafkaError], None]) -> None:
+        """`attach` the edges before the group is opened."""
+        self.shelves: dict[int, PartitionShelf] = {}
+        # Shelves of assignments that are over, until what they sent is settled: they
+        # may learn that a final record in the log is untrue.
+        self.witnesses: list[PartitionShelf] = []
+        self.latency = Latency()
+        self._parts = parts
+        self._failed = failed
+        self._committed: dict[int, int | None] = {}
+        self._group: GroupPort
+        self._journal: JournalPort
+
+    def attach(self, group: GroupPort, journal: JournalPort) -> None:
+        """Join the edges, which need this object to be made."""
+        self._group = group
+        self._journal = journal
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether any command is open."""
+        return any(shelf.claims.open_claims for shelf in self.shelves.values())
+
+    # -- the group's calls
+
+    def on_assigned(self, topic: str, partition: int, committed: int | None) -> None:
+        """Read the journal first: it says what was claimed and answered."""
+        now = self._parts.now()
+        epoch = self._parts.epoch()
+        self._committed[partition] = committed
+        claims = self._parts.claims(epoch)
+        self.shelves[partition] = PartitionShelf(partition, claims, self._ways())
+        self._parts.log("commands_assigned", topic=topic, partition=partition)
+        from_ms = now.wall_ns // MS_NS - self._parts.dedup_ms
+        self._journal.follow(self._parts.responses, partition, max(0, from_ms))
+
+    def on_revoked(self, topic: str, partition: int) -> None:
+        """Finish what is open within the limit; the shelf releases the partition."""
+        shelf = self.shelves.get(partition)
+        if shelf is None:
+            self._group.release(topic, partition)
+        else:
+            shelf.close(self._parts.now(), self._parts.release_wait_s)
+
+    def on_lost(self, topic: str, partition: int) -> None:
+        """Somebody else may own it already: let go at once."""
+        self._parts.log("commands_lost", topic=topic, partition=partition)
+        self._retire(partition)
+
+    def on_messages(self, messages: Sequence[Message]) -> None:
+        """Check each record completely before anything else is done with it."""
+        for message in messages:
+            self._group.taken(message)
+            shelf = self.shelves.get(message.partition)
+            if shelf is not None:
+                self._take(shelf, message)
+
+    def on_note(self, note: Note) -> None:
+        """Log a change of state."""
+        self._parts.log(note.event, **note.facts)
+
+    def on_failed(self, error: KafkaError) -> None:
+        """A reading thread has ended: the worker must end, too."""
+        self._failed(error)
+
+    # -- the journal's calls
+
+    def on_entries(self, entries: Sequence[Message]) -> None:
+        """Take records of a response partition, in the order of the log."""
+        for message in entries:
+            if message.value is not None:
+                self._read_back(message, message.value)
+
+    def on_broken(self, _topic: str, partition: int, detail: str) -> None:
+        """Records of the journal were missed: begin anew, as a successor would."""
+        self._parts.log("journal_broken", partition=partition, detail=detail)
+        if partition in self.shelves:
+            self._retire(partition)
+            committed = self._committed[partition]
+            self.on_assigned(self._parts.topic, partition, committed)
+
+    def on_caught_up(self, _topic: str, partition: int) -> None:
+        """Everything up to the assignment is known: begin with the commands."""
+        shelf = self.shelves.get(partition)
+        if shelf is not None:
+            shelf.caught_up(self._parts.now())
+            committed = self._committed[partition]
+            self._group.start(self._parts.topic, partition, committed)
+
+    # -- from the producer and the pulse
+
+    def not_delivered(self, topic: str, partition: int, value: bytes) -> None:
+        """A response will never arrive; the claims decide what follows."""
+        shelf = self.shelves.get(partition)
+        if shelf is not None and topic == self._parts.responses:
+            shelf.not_delivered(self._parts.decode(value), self._parts.now())
+
+    def tick(self, now: Now) -> None:
+        """Let time pass for every shelf; let witnesses go that have nothing to add."""
+        for shelf in list(self.shelves.values()):
+            shelf.tick(now)
+        for witness in [w for w in self.witnesses if not w.claims.unsettled]:
+            self.witnesses.remove(witness)
+            self._unfollow(witness.partition)
+
+    # -- inside
+
+    def _take(self, shelf: PartitionShelf, message: Message) -> None:
+        now = self._parts.now()
+        read = self._parts.read(message, now)
+        if isinstance(read, Command | Refused):
+            if isinstance(read, Command):
+                self.latency.taken(read.key, message.timestamp_ms)
+            shelf.command(read, now)
+        else:
+            self._parts.bury(message, read, now)
+            shelf.skip(message.offset, now)
+
+    def _read_back(self, message: Message, value: bytes) -> None:
+        try:
+            entry = self._parts.decode(value)
+        except SchemaError as error:
+            place = f"{message.topic}/{message.partition}@{message.offset}"
+            self._parts.log(
+                "journal_unreadable", level="error", place=place, error=str(error)
+            )
+            return
+        if entry.key.topic == self._parts.topic:
+            self._parts.seen(entry, self._parts.now())
+            for shelf in self._readers(message.partition):
+                shelf.entry(entry, message.offset, self._parts.now())
+
+    def _readers(self, partition: int) -> list[PartitionShelf]:
+        owner = self.shelves.get(partition)
+        witnesses = [w for w in self.witnesses if w.partition == partition]
+        return [*witnesses, owner] if owner is not None else witnesses
+
+    def _retire(self, partition: int) -> None:
+        """End an assignment; what it sent is watched until it is settled."""
+        shelf = self.shelves.pop(partition, None)
+        if shelf is not None:
+            shelf.end()
+            if shelf.claims.unsettled:
+                self.witnesses.append(shelf)
+            self._unfollow(partition)
+
+    def _unfollow(self, partition: int) -> None:
+        if not self._readers(partition):
+            self._journal.unfollow(self._parts.responses, partition)
+
+    def _commit(self, partition: int, offset: int) -> None:
+        self._committed[partition] = offset
+        self._group.commit(self._parts.topic, partition, offset)
+
+    def _ways(self) -> Ways:
+        return Ways(
+            append=self._append,
+            commit=self._commit,
+            release=self._release,
+            desks=self._parts.desks,
+            note=self._note,
+            dry_run=self._parts.dry_run,
+        )
+
+    def _append(self, partition: int, entry: Entry) -> None:
+        value = self._parts.encode(entry, partition)
+        now = self._parts.now()
+        key = entry.key.req_id
+        self._parts.send(self._parts.responses, partition, key, value, now)
+        if entry.reply_to and entry.phase is not Phase.CLAIMED:
+            self._parts.send(entry.reply_to, -1, key, value, now)
+
+    def _release(self, partition: int) -> None:
+        self._retire(partition)
+        self._group.release(self._parts.topic, partition)
+
+    def _note(self, key: Key, moment: Moment) -> None:
+        self.latency.note(key, moment, self._parts.now())
