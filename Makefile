@@ -10,16 +10,17 @@ STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
 FAST_TIERS := unit,properties,hostile,simulators,embedded,conformance
 TESTS ?=
+FAULTS ?= 300
 # The newest Python of this machine that the project supports; PYTHON=... overrides.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$p" && break; done)
 
-.PHONY: help setup tools fmt lint types test test-fast real demo bench schemas lock \
+.PHONY: help setup tools fmt lint types test test-fast real chaos demo demo-orders bench schemas lock \
 	check clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP)  ## make .venv from the lock file
 
@@ -60,8 +61,15 @@ test-fast: setup  ## run the tests that need nothing but this folder
 real: setup tools  ## run the tests against real Apache Kafka and a real registry
 	$(BIN)/python -m pytest --tiers=real $(TESTS)
 
+chaos: setup tools  ## the long chaos test of the order path (docs/chaos.md)
+	FEEDBRIDGE_CHAOS_FAULTS=$(FAULTS) FEEDBRIDGE_CHAOS_WORKERS=2,3 \
+	  $(BIN)/python -m pytest -s tests/chaos/test_orders.py
+
 demo: setup  ## see feeds flow through an embedded Kafka
 	$(BIN)/feedbridge demo
+
+demo-orders: setup  ## a thousand commands against the simulated matching engine
+	$(BIN)/feedbridge demo --orders
 
 bench: setup  ## measure the path
 	$(BIN)/feedbridge bench

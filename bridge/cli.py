@@ -13,152 +13,22 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from bridge import __version__
 from bridge.errors import BridgeError, ConfigError
+from bridge.verbs.table import MODULES, VERBS, Verb
 
 FINE, UNEXPECTED, INTERRUPTED = 0, 1, 130
 MOST_CAUSES = 10
 
 EPILOG = """\
 exit codes: 0 fine, 1 unexpected, 2 settings or usage, 3 venue refused the login,
-4 schema, 5 Kafka, 6 something was left undelivered or is missing, 130 interrupted
+4 schema, 5 Kafka, 6 something was left undelivered or is missing, 130 interrupted;
+send: 0 done, 10 rejected, 11 refused, 12 expired, 13 no trace, 14 unresolved,
+15 no final response yet, 16 corrected
 """
-
-
-class Arg(NamedTuple):
-    """One argument: its names and argparse's keywords."""
-
-    names: tuple[str, ...]
-    keywords: Mapping[str, Any]
-
-
-def arg(*names: str, **keywords: Any) -> Arg:  # noqa: ANN401 - argparse's own
-    """Describe an argument as `add_argument` takes it."""
-    return Arg(names, keywords)
-
-
-def at_least(
-    low: float, kind: Callable[[str], float] = float
-) -> Callable[[str], float]:
-    """Return a reader of numbers that refuses what is below `low`."""
-
-    def read(text: str) -> float:
-        value = kind(text)
-        if not value >= low:
-            message = f"{text} was seen; give at least {low:g}"
-            raise argparse.ArgumentTypeError(message)
-        return value
-
-    read.__name__ = "number"
-    return read
-
-
-class Verb(NamedTuple):
-    """One verb: what it does, its arguments, and the verbs below it."""
-
-    text: str
-    args: tuple[Arg, ...] = ()
-    below: Mapping[str, Verb] = {}
-
-
-JSON = arg("--json", action="store_true", help="write JSON")
-CONFIG = arg(
-    "--config", type=Path, metavar="FILE", help="settings; else FEEDBRIDGE_CONFIG"
-)
-SECONDS = arg("--seconds", type=at_least(0), help="stop after this long")
-PORT = at_least(0, int)
-SERVING = (
-    arg("--host", default="127.0.0.1", help="address to listen on"),
-    arg("--port", type=PORT, default=0, help="0 takes a free one"),
-    arg("--control-port", type=PORT, default=0, help="HTTP port that switches faults"),
-    arg("--seed", type=int, default=1, help="the same seed, the same market"),
-    arg("--speed", type=at_least(0.001), default=1.0, help="how fast time runs"),
-    arg("--tls-cert", type=Path, metavar="FILE", help="serve TLS with it, PEM"),
-    arg("--tls-key", type=Path, metavar="FILE", help="its key, PEM"),
-    SECONDS,
-    JSON,
-)
-
-VERBS: Mapping[str, Verb] = {
-    "demo": Verb("embedded Kafka, both simulators, a worker, a live table",
-                 (SECONDS, JSON)),
-    "run": Verb("run a worker", (CONFIG,)),
-    "check": Verb(
-        "check the settings and show what follows from them",
-        (CONFIG, arg("--connect", action="store_true", help="open every dependency"),
-         JSON),
-    ),
-    "topics": Verb(
-        "show the topics that the settings need",
-        (CONFIG, arg("--apply", action="store_true", help="create what is missing"),
-         JSON),
-    ),
-    "schemas": Verb(
-        "list, check or register the schemas",
-        below={
-            "list": Verb("list the schemas in this version", (CONFIG, JSON)),
-            "check": Verb("compare them with the last release and the registry",
-                          (CONFIG, JSON)),
-            "register": Verb("register them", (CONFIG, JSON)),
-        },
-    ),
-    "simulate": Verb(
-        "run a local venue",
-        below={
-            "finery": Verb(
-                "Finery Markets",
-                (arg("--instruments", type=at_least(1, int), help="how many"),
-                 arg("--rate", type=at_least(0), help="book changes a second for each"),
-                 arg("--era", choices=("old", "middle", "new"), default="new",
-                     help="layout of messages"), *SERVING),
-            ),
-            "cfbenchmarks": Verb(
-                "CF Benchmarks",
-                (arg("--indices", help="comma-separated, like BRTI,BRR"), *SERVING),
-            ),
-        },
-    ),
-    "tail": Verb(
-        "show decoded records",
-        (
-            arg("topics", nargs="+", metavar="TOPIC"),
-            CONFIG,
-            arg("--from", dest="start", choices=("beginning", "end"), default="end",
-                help="where to start"),
-            arg("--count", type=at_least(1, int), help="stop after this many"),
-            SECONDS,
-            arg("--follow", action="store_true", help="wait for more at the end"),
-            arg("--table", action="store_true", help="a line a record, for people"),
-        ),
-    ),
-    "verify": Verb(
-        "prove that topics are complete, or list the holes",
-        (
-            arg("topics", nargs="*", metavar="TOPIC"),
-            arg("--all", action="store_true", help="every feed topic of the settings"),
-            CONFIG,
-            JSON,
-        ),
-    ),
-    "bench": Verb(
-        "measure the path beside a naive worker and the bare floor",
-        (
-            arg("--rounds", type=at_least(1, int), help="turns of all; 5 if not given"),
-            arg("--seconds", type=at_least(0.1), help="length of a run; else 3"),
-            arg("--quick", action="store_true", help="one short round, for CI"),
-            arg("--designs", help="comma-separated; all if not given"),
-            arg("--kinds", help="of frames: upd5, snap25, mix; comma-separated"),
-            arg("--rates", help="paced loads, frames a second; comma-separated"),
-            JSON,
-        ),
-    ),
-}  # fmt: skip
-
-MODULES = {"schemas": "schemas_of"}  # where a verb's module has another name
 
 
 def parser() -> argparse.ArgumentParser:

@@ -26,6 +26,7 @@ from bridge.embedded import EmbeddedKafka
 from bridge.errors import Undelivered
 from bridge.simulators.cfbenchmarks import CfBenchmarksOptions, CfBenchmarksSimulator
 from bridge.simulators.finery import FineryOptions, FinerySimulator
+from bridge.verbs import demo_orders
 from bridge.verbs.out import say_json
 from bridge.verbs.records import decoder_of, reading
 from bridge.verbs.watch import Watch
@@ -63,6 +64,8 @@ SETTLE_LIMIT_S = 10.0
 
 def main(args: argparse.Namespace) -> int:
     """Show what flows until Ctrl-C or --seconds; 6 unless all of it is complete."""
+    if args.orders:
+        return demo_orders.main(args)
     return asyncio.run(_demo(args))
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from bridge.app.destinations import schemas_by_topic
+from bridge.app.destinations import feed_schemas
 from bridge.config import Settings, load
 from bridge.core.verify import Result, Verifier
 from bridge.errors import ConfigError, SchemaError, Undelivered
@@ -39,8 +39,7 @@ def main(args: argparse.Namespace) -> int:
 def _feed_topics(settings: Settings) -> list[str]:
     if not settings.accounts():
         raise ConfigError(["verify: --all needs the accounts; give their --config"])
-    own = settings.topics.feed_state
-    return sorted(name for name in schemas_by_topic(settings) if name != own)
+    return sorted(feed_schemas(settings))
 
 
 async def read(

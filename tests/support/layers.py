@@ -8,7 +8,7 @@ PACKAGE = "bridge"
 _BELOW_FLOW = {"errors", "core", "venues", "edge"}
 _BELOW_APP = _BELOW_FLOW | {"flow", "config"}
 _BELOW_BENCH = _BELOW_APP | {"app", "simulators", "embedded"}
-_BELOW_VERBS = _BELOW_BENCH | {"bench"}
+_BELOW_VERBS = _BELOW_BENCH | {"bench", "client"}
 
 # What each part may import besides itself; `core.model` is one module of `core`.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulators": {"core", "venues", "errors"},
     "embedded": {"edge", "core", "errors"},
     "app": _BELOW_APP,
+    "client": {"core", "edge", "errors", "venues", "config"},
     "bench": _BELOW_BENCH,
     "verbs": _BELOW_VERBS,
     "cli": _BELOW_VERBS | {"verbs"},

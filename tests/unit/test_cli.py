@@ -21,6 +21,7 @@ from bridge.errors import (
     VenueRefused,
     VenueUnreachable,
 )
+from bridge.verbs import table
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -130,14 +131,14 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == f"feedbridge {__version__}\n"
 
 
-@pytest.mark.parametrize("verb", sorted(cli.VERBS))
+@pytest.mark.parametrize("verb", sorted(table.VERBS))
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     """`--help` of each verb says what it does."""
     with pytest.raises(SystemExit) as caught:
         cli.main([verb, "--help"])
 
     assert caught.value.code == 0
-    assert cli.VERBS[verb].text in " ".join(capsys.readouterr().out.split())
+    assert table.VERBS[verb].text in " ".join(capsys.readouterr().out.split())
 
 
 def test_help_imports_no_verb() -> None:
