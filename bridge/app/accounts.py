@@ -112,10 +112,11 @@ class Account:
         )
 
     def _state_code(self, lane: Lane) -> str | None:
+        if not self.control_read:
+            return refusal_in(None, lane)
         control = self.control
-        if control is None:
-            # No record after the whole topic was read: nobody has ever halted it.
-            return None if self.control_read else refusal_in(None, lane)
+        if control is None:  # the topic has been read: nobody has ever halted it
+            return None
         return refusal_in(control.state, lane, halt_cancels=control.halt_cancels)
 
     def _last_look(self, command: Command, _now: Now) -> Result | None:
