@@ -209,10 +209,10 @@ class OrderParts:
         self._parts.order_connections.add(connection)
         self._account.desk.joined(connection)
 
-    def left(self, connection: Connection) -> None:
-        """What was in flight is in doubt."""
+    def left(self, connection: Connection) -> str:
+        """What was in flight is in doubt; tell which orders end with it."""
         self._parts.order_connections.discard(connection)
-        self._account.desk.left(self.clock.now())
+        return self._account.desk.left(self.clock.now())
 
     def backoff(self) -> Backoff:
         """Make the reconnect delays of the connection."""

@@ -26,7 +26,7 @@ from bridge.edge.compacted import Follow
 from bridge.edge.group import Group, Membership
 from bridge.edge.journal import Journal
 from bridge.edge.producer import Budget, Failure, Producer
-from bridge.errors import KafkaError, SchemaError
+from bridge.errors import BridgeError, KafkaError, SchemaError
 from bridge.flow import orders as flow
 from bridge.flow.feed import Feed, Pacer
 from bridge.flow.outlet import DeadLetters
@@ -46,7 +46,7 @@ class OrderPaths:
         codec: Codec,
         destinations: Mapping[str, Destination],
         reader: Reader,
-        failed: Callable[[KafkaError], None],
+        failed: Callable[[BridgeError], None],
     ) -> None:
         """Build everything; nothing is opened before `open`."""
         self.paths: dict[str, flow.OrderPath] = {}

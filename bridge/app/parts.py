@@ -136,9 +136,10 @@ class Parts:
         self.connections.add(connection)
         self.pressure.joined(connection, now)
 
-    def left(self, connection: Connection) -> None:
+    def left(self, connection: Connection) -> str:
         """Let the pressure forget the connection."""
         self.connections.discard(connection)
+        return ""
 
     def backoff(self) -> Backoff:
         """Make the reconnect delays of one feed."""

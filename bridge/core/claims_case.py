@@ -138,14 +138,14 @@ def request_of(command: Command) -> str:
 
 def first_record(said: Command | Refused, now_ms: int) -> Entry:
     """Return a claim, without its writer; an empty `request` claims a refusal."""
-    order = isinstance(said, Command)
+    order = said if isinstance(said, Command) else None
     return Entry(
         key=said.key,
         phase=Phase.CLAIMED,
         command_offset=said.offset,
         method=said.method,
-        order_id=said.order_id if order else 0,
-        request=request_of(said) if order else "",
+        order_id=order.order_id if order else 0,
+        request=request_of(order) if order else "",
         received_ms=said.received_ms,
         claimed_ms=now_ms,
         reply_to=said.reply_to,

@@ -66,6 +66,7 @@ class _Flight(NamedTuple):
     key: Key
     method: str
     shelf: Shelf
+    params: Mapping[str, Any]
     until_ns: int
     lookup: Lookup | None
 
@@ -98,6 +99,7 @@ class Desk:
         self._flights: dict[int, _Flight] = {}
         self._given_up: OrderedDict[int, _Flight] = OrderedDict()
         self._number = 0
+        self._tied: frozenset[int] = frozenset()
 
     @property
     def session(self) -> OrderSession | None:
@@ -118,12 +120,17 @@ class Desk:
         self._given_up.clear()
         connection.replies = self.reply
 
-    def left(self, now: Now) -> None:
-        """The connection is over: what was in flight is in doubt from now on."""
+    def left(self, now: Now) -> str:
+        """The connection is over: what was in flight is in doubt from now on.
+
+        Returns a sentence about the orders that end with it, empty if there are none.
+        """
         self.connection = None
+        tied, self._tied = sorted(self._tied), frozenset()
         flights, self._flights = self._flights, {}
         for flight in flights.values():
             self._lose(flight, "the connection ended before the answer", now)
+        return f"cancelled on disconnect: {', '.join(map(str, tied))}" if tied else ""
 
     def issue(self, issue: Issue, shelf: Shelf, now: Now) -> None:
         """Send a command as soon as its lane is free, or say why not.
@@ -200,6 +207,9 @@ class Desk:
             )
             flight.shelf.doubt(flight.key, why, now)
         else:
+            self._tied = self._venue.retie(
+                self._tied, flight.method, flight.params, result
+            )
             flight.shelf.answered(flight.key, result, now)
 
     def _send(self, waiting: _Waiting, now: Now) -> None:
@@ -215,6 +225,7 @@ class Desk:
                 command.key,
                 command.method,
                 waiting.shelf,
+                command.params,
                 now.mono_ns + self._timeout_ns,
                 None,
             )
@@ -232,7 +243,7 @@ class Desk:
             method, params = asked
             self._request(method, params, now)
             until_ns = now.mono_ns + self._timeout_ns
-            flight = _Flight(key, method, shelf, until_ns, lookup)
+            flight = _Flight(key, method, shelf, params, until_ns, lookup)
             self._flights[self._number] = flight
 
     def _request(self, method: str, params: Mapping[str, Any], now: Now) -> None:

@@ -47,8 +47,11 @@ class Parts(Protocol):
     def joined(self, connection: Connection, now: Now) -> None:
         """Take note of a connection that has just been opened."""
 
-    def left(self, connection: Connection) -> None:
-        """Take note of a connection that is over; its last words come after."""
+    def left(self, connection: Connection) -> str:
+        """Take note of a connection that is over; its last words come after.
+
+        Returns what else its boundaries should tell, empty for nothing.
+        """
 
     def session(self, plan: Plan, resume: Mapping[str, int]) -> Session:
         """Make the session of one attempt."""
@@ -146,8 +149,8 @@ class Feed:
         try:
             closed = await first(transport.wait_closed(), stop.wait())
         finally:
-            self._parts.left(connection)
-        await self._leave(connection, transport, closed)
+            told = self._parts.left(connection)
+        await self._leave(connection, transport, closed, told)
 
     async def _open(
         self, session: Session, handshake: Handshake, connection: Connection
@@ -167,9 +170,14 @@ class Feed:
         self._parts.joined(connection, now)
 
     async def _leave(
-        self, connection: Connection, transport: Transport, closed: Closed | None
+        self,
+        connection: Connection,
+        transport: Transport,
+        closed: Closed | None,
+        told: str,
     ) -> None:
         session = connection.session
+        self._log_told(told)
         self._resume = session.positions()
         if closed is None:
             connection.finish(session.stop(Reason.STOPPED))
@@ -177,11 +185,15 @@ class Feed:
             return
         closing = connection.closing
         self.trouble = closing.detail if closing else f"{closed.detail} ({closed.code})"
-        connection.finish(session.closed(self.trouble))
+        connection.finish(session.closed("; ".join(filter(None, (self.trouble, told)))))
         if self._lasted(session):
             self._backoff.stable()
         if closing is not None and closing.refused:
             raise VenueRefused(self.plan.source, closing.detail)
+
+    def _log_told(self, told: str) -> None:
+        if told:
+            self._log("connection_took", detail=told)
 
     def _lasted(self, session: Session) -> bool:
         """Tell whether the connection carried data and lived for a stable period."""

@@ -55,11 +55,11 @@ class Histogram:
 class Latency:
     """Both histograms of one command topic.
 
-    `watcher`, if set, hears of each moment on the monotonic clock, in ns: a benchmark
-    compares it with what other processes of the machine saw.
+    `watchers` hear of each moment on the monotonic clock, in ns: a benchmark compares
+    it with what other processes of the machine saw.
     """
 
-    watcher: ClassVar[Callable[[Key, Moment, int], None] | None] = None
+    watchers: ClassVar[list[Callable[[Key, Moment, int], None]]] = []
 
     def __init__(self) -> None:
         """Start empty."""
@@ -76,8 +76,8 @@ class Latency:
 
     def note(self, key: Key, moment: Moment, now: Now) -> None:
         """Something happened to a command; what was not taken here is not counted."""
-        if self.watcher is not None:
-            self.watcher(key, moment, now.mono_ns)
+        for watcher in self.watchers:
+            watcher(key, moment, now.mono_ns)
         known = self._open.get(key)
         if known is None:
             return

@@ -15,13 +15,16 @@ from bridge.core.claims import Claims
 from bridge.core.model import Note, Now
 from bridge.core.orders import Command, Entry, Key, Phase, Refused
 from bridge.edge.consumer import Message
-from bridge.errors import KafkaError, SchemaError
+from bridge.errors import BridgeError, KafkaError, SchemaError
 from bridge.flow.connection import Log
 from bridge.flow.desk import Desk
 from bridge.flow.latency import Latency, Moment
 from bridge.flow.shelf import PartitionShelf, Ways
 
 MS_NS = 1_000_000
+MARGIN_MS = 60_000
+# How long the witness of an ended assignment may still learn what became of its sends.
+WITNESS_NS = 600_000_000_000
 
 
 class Poison(Protocol):
@@ -92,7 +95,7 @@ class JournalPort(Protocol):
 class OrderPath:
     """Implements the group's `Member` and the journal's `Reader`."""
 
-    def __init__(self, parts: Parts, failed: Callable[[KafkaError], None]) -> None:
+    def __init__(self, parts: Parts, failed: Callable[[BridgeError], None]) -> None:
         """`attach` the edges before the group is opened."""
         self.shelves: dict[int, PartitionShelf] = {}
         # Shelves of assignments that are over, until what they sent is settled: they
@@ -102,6 +105,7 @@ class OrderPath:
         self._parts = parts
         self._failed = failed
         self._committed: dict[int, int | None] = {}
+        self._from_ms: dict[int, int] = {}
         self._group: GroupPort
         self._journal: JournalPort
 
@@ -119,14 +123,18 @@ class OrderPath:
 
     def on_assigned(self, topic: str, partition: int, committed: int | None) -> None:
         """Read the journal first: it says what was claimed and answered."""
-        now = self._parts.now()
-        epoch = self._parts.epoch()
+        window_ms = self._parts.now().wall_ns // MS_NS - self._parts.dedup_ms
         self._committed[partition] = committed
+        self._parts.log("commands_assigned", topic=topic, partition=partition)
+        self._open(partition, max(0, window_ms))
+
+    def _open(self, partition: int, from_ms: int) -> None:
+        """Begin an assignment, or begin it anew, with the journal from a time on."""
+        epoch = self._parts.epoch()
+        self._from_ms[partition] = from_ms
         claims = self._parts.claims(epoch)
         self.shelves[partition] = PartitionShelf(partition, claims, self._ways())
-        self._parts.log("commands_assigned", topic=topic, partition=partition)
-        from_ms = now.wall_ns // MS_NS - self._parts.dedup_ms
-        self._journal.follow(self._parts.responses, partition, max(0, from_ms))
+        self._journal.follow(self._parts.responses, partition, from_ms)
 
     def on_revoked(self, topic: str, partition: int) -> None:
         """Finish what is open within the limit; the shelf releases the partition."""
@@ -146,7 +154,14 @@ class OrderPath:
         for message in messages:
             self._group.taken(message)
             shelf = self.shelves.get(message.partition)
-            if shelf is not None:
+            if shelf is None:
+                continue
+            if 0 <= message.timestamp_ms < self._from_ms[message.partition]:
+                # It has waited longer than the journal was read back: an older claim
+                # for it may stand there, so the journal is read again from before it.
+                self._retire(message.partition)
+                self._open(message.partition, max(0, message.timestamp_ms - MARGIN_MS))
+            else:
                 self._take(shelf, message)
 
     def on_note(self, note: Note) -> None:
@@ -170,8 +185,7 @@ class OrderPath:
         self._parts.log("journal_broken", partition=partition, detail=detail)
         if partition in self.shelves:
             self._retire(partition)
-            committed = self._committed[partition]
-            self.on_assigned(self._parts.topic, partition, committed)
+            self._open(partition, self._from_ms[partition])
 
     def on_caught_up(self, _topic: str, partition: int) -> None:
         """Everything up to the assignment is known: begin with the commands."""
@@ -193,7 +207,7 @@ class OrderPath:
         """Let time pass for every shelf; let witnesses go that have nothing to add."""
         for shelf in list(self.shelves.values()):
             shelf.tick(now)
-        for witness in [w for w in self.witnesses if not w.claims.unsettled]:
+        for witness in [w for w in self.witnesses if _done(w, now)]:
             self.witnesses.remove(witness)
             self._unfollow(witness.partition)
 
@@ -214,10 +228,10 @@ class OrderPath:
         try:
             entry = self._parts.decode(value)
         except SchemaError as error:
+            # It may hide a claim: nothing may be sent on what is half known.
             place = f"{message.topic}/{message.partition}@{message.offset}"
-            self._parts.log(
-                "journal_unreadable", level="error", place=place, error=str(error)
-            )
+            text = f"{place} cannot be read, and may be a claim: {error}"
+            self._failed(SchemaError(f"{text}; write nothing else to this topic"))
             return
         if entry.key.topic == self._parts.topic:
             self._parts.seen(entry, self._parts.now())
@@ -233,10 +247,8 @@ class OrderPath:
         """End an assignment; what it sent is watched until it is settled."""
         shelf = self.shelves.pop(partition, None)
         if shelf is not None:
-            shelf.end()
-            if shelf.claims.unsettled:
-                self.witnesses.append(shelf)
-            self._unfollow(partition)
+            shelf.end(self._parts.now())
+            self.witnesses.append(shelf)
 
     def _unfollow(self, partition: int) -> None:
         if not self._readers(partition):
@@ -270,3 +282,7 @@ class OrderPath:
 
     def _note(self, key: Key, moment: Moment) -> None:
         self.latency.note(key, moment, self._parts.now())
+
+
+def _done(witness: PartitionShelf, now: Now) -> bool:
+    return not witness.claims.unsettled and now.mono_ns - witness.ended_ns > WITNESS_NS

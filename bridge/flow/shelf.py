@@ -58,6 +58,7 @@ class PartitionShelf:
         self.claims = claims
         self.closing_until_ns: int | None = None
         self.ended = False
+        self.ended_ns = 0
         self._read = -1
         self._ways = ways
         self._acts: Mapping[type, Callable[[Any, Now], None]] = {
@@ -135,7 +136,6 @@ class PartitionShelf:
         if until_ns is None or self.ended:
             return
         if not self.claims.open_claims or now.mono_ns >= until_ns:
-            self.end()
             self._ways.release(self.partition)
 
     def close(self, now: Now, wait_s: float) -> None:
@@ -144,9 +144,10 @@ class PartitionShelf:
             self.closing_until_ns = now.mono_ns + int(wait_s * 1e9)
             self.tick(now)
 
-    def end(self) -> None:
+    def end(self, now: Now) -> None:
         """Let go: nothing more is sent, and only a correction may still be written."""
         self.ended = True
+        self.ended_ns = now.mono_ns
         self.claims.revoked()
 
     # -- acts

@@ -217,6 +217,15 @@ class OrderVenue(Protocol):
     def typed(self, method: str, body: str) -> tuple[int, Any]:
         """Return branch and value of a reply for the response's result; never fails."""
 
+    def retie(
+        self,
+        tied: frozenset[int],
+        method: str,
+        params: Mapping[str, Any],
+        result: Result,
+    ) -> frozenset[int]:
+        """Return which orders end with the connection, after an answered command."""
+
     def steps(self, body: str) -> Mapping[str, Steps]:
         """Return the steps of each instrument from the reply of `instruments`."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -95,7 +96,12 @@ class Sender:
 async def trading(folder: Path) -> AsyncIterator[tuple[Whole, Sender]]:
     """Run a worker that takes orders."""
     async with whole(folder, rate=0.0, desk_rate=0.0) as path:
-        settings = path.settings(rates=(), finery=("orders",), commands=ORDERS)
+        # The embedded cluster's rebalances last as long as a session.
+        options = {"session.timeout.ms": "2000", "heartbeat.interval.ms": "500"}
+        kafka = {"bootstrap_servers": path.kafka.bootstrap, "options": options}
+        settings = path.settings(
+            rates=(), finery=("orders",), commands=ORDERS, kafka=kafka
+        )
         worker = path.worker(settings)
         task = asyncio.ensure_future(worker.run(path.stop))
         sender = Sender(path, settings)
@@ -245,5 +251,53 @@ def test_a_halt_stops_new_orders_and_lets_cancels_pass(
             sender.send("again", "add", **await taking(sender, "BTC-USD"))
             finals = await sender.finals(base + 4)
             assert told(finals[base + 3])[0] == "DONE"
+
+    run(story())
+
+
+def test_a_halt_outlives_the_worker(run: Run, tmp_path: Path) -> None:
+    """A new worker reads the control topic before it sends anything."""
+
+    async def story() -> None:
+        async with trading(tmp_path) as (path, sender):
+            base = len(await sender.finals(1))
+            sender.state(Trading.HALTED)
+            await until(lambda: "state=HALTED" in path.lines.getvalue(), "halted")
+            path.stop.set()
+            await until(lambda: "stopped ledger" in path.lines.getvalue(), "stopped")
+            path.lines, stop = io.StringIO(), asyncio.Event()
+            task = asyncio.ensure_future(path.worker(path.made).run(stop))
+            await until(lambda: "state=HALTED" in path.lines.getvalue(), "still halted")
+            await path.live(path.workers[-1], 1)
+            sender.send("order", "add", **await taking(sender, "BTC-USD"))
+            finals = await sender.finals(base + 1)
+            stop.set()
+            assert await task == 0
+            assert told(finals[base])[0] == "REFUSED"
+            assert told(finals[base])[1] in {"TRADING_HALTED", "NO_CONNECTION"}
+
+    run(story())
+
+
+def test_orders_with_cod_are_told_when_their_connection_ends(
+    run: Run, tmp_path: Path
+) -> None:
+    """The boundary of the order connection names the orders that it takes with it."""
+
+    async def story() -> None:
+        async with trading(tmp_path) as (path, sender):
+            base = len(await sender.finals(1))
+            order = {**await taking(sender, "BTC-USD"), "price": 1_000_000}
+            sender.send("rest", "add", **{**order, "type": "limit", "cod": True})
+            finals = await sender.finals(base + 1)
+            result = finals[base].entry.result
+            assert result is not None
+            if result.outcome is Outcome.DONE:
+                number = json.loads(result.body)["id"]
+                await path.finery.do("kill")
+                took = f"cancelled on disconnect: {number}"
+                await until(lambda: took in path.lines.getvalue(), "told")
+            else:
+                assert result.code == "VENUE_73"  # the account is a taker
 
     run(story())

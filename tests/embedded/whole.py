@@ -40,6 +40,7 @@ class Whole:
         self.kafka, self.finery, self.rates, self.folder = kafka, finery, rates, folder
         self.stop = asyncio.Event()
         self.lines = io.StringIO()
+        self.workers: list[Worker] = []
 
     def settings(
         self, finery: Sequence[Any] = FINERY, rates: Sequence[Any] = RATES, **more: Any
@@ -56,7 +57,9 @@ class Whole:
         if rates:
             cf = {"url": self.rates.url, "subscriptions": list(rates)}
             tree["cfbenchmarks"] = {"rates": cf}
-        made = load(settings_file(self.folder, tree), self.secrets(finery, rates))
+        made = self.made = load(
+            settings_file(self.folder, tree), self.secrets(finery, rates)
+        )
         for topic in wanted_topics(made):
             self.kafka.create_topic(topic.name, topic.partitions)
         return made
@@ -75,8 +78,9 @@ class Whole:
 
     def worker(self, settings: Settings) -> Worker:
         """Return a worker that logs into `lines`."""
-        log = Log("info", "text", out=self.lines)
-        return Worker(settings, log)
+        made = Worker(settings, Log("info", "text", out=self.lines))
+        self.workers.append(made)
+        return made
 
     async def live(self, worker: Worker, names: int) -> None:
         """Wait until `names` bindings of the worker are live."""

@@ -423,7 +423,7 @@ class World:
         self.executed[offset] = self.ns
         wait_ms = LIMITS.lifetime_ms + LIMITS.margin_ms + LIMITS.settle_ms
         claimed_ns = self.claimed_ns[flight.shelf.epoch, offset]
-        late = self.ns > claimed_ns + wait_ms * MS
+        late = self.ns >= claimed_ns + wait_ms * MS
         if late and offset in self.looked:
             self.excused.add(offset)  # frozen between the last look and the write
 

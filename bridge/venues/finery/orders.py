@@ -11,7 +11,7 @@ from bridge.core.forms import Forms, Steps
 from bridge.core.model import Plan
 from bridge.core.orders import Claim, Reply, Result
 from bridge.venues.base import Context, Lookup, Method, OrderSession, Source
-from bridge.venues.finery import contents, judging, lookup, results
+from bridge.venues.finery import contents, judging, lookup, results, ties
 from bridge.venues.finery.forms import FORMS
 from bridge.venues.finery.methods import METHODS
 from bridge.venues.finery.order_session import FineryOrderSession
@@ -33,6 +33,16 @@ class FineryOrders:
     def typed(self, method: str, body: str) -> tuple[int, Any]:
         """Return branch and value of a reply for the response's result."""
         return results.typed(method, body)
+
+    def retie(
+        self,
+        tied: frozenset[int],
+        method: str,
+        params: Mapping[str, Any],
+        result: Result,
+    ) -> frozenset[int]:
+        """Return which orders end with the connection, after an answered command."""
+        return ties.retie(tied, method, params, result)
 
     def steps(self, body: str) -> Mapping[str, Steps]:
         """Return the balance steps of each instrument's two currencies.

@@ -293,9 +293,10 @@ class World:
         self.connections.add(connection)
         self.pressure.joined(connection, now)
 
-    def left(self, connection: Connection) -> None:
+    def left(self, connection: Connection) -> str:
         """Let the connection go."""
         self.connections.discard(connection)
+        return ""
 
     def backoff(self) -> Backoff:
         """Return delays without chance."""

@@ -38,6 +38,15 @@ class Venue:
     def judge(self, method: str, reply: Reply) -> Result | None:
         return None if reply.error else DONE
 
+    def retie(
+        self,
+        tied: frozenset[int],
+        method: str,
+        params: Mapping[str, Any],
+        result: Result,
+    ) -> frozenset[int]:
+        return tied | {len(tied) + 1}
+
     def lookup(self, claim: Claim, now_ms: int) -> Lookup:
         return Lookup(list(self.questions))
 
@@ -187,6 +196,18 @@ def test_what_was_in_flight_is_in_doubt_when_the_connection_ends() -> None:
 
     assert stage.shelf.told[-1] == "doubt a: the connection ended before the answer"
     assert stage.desk.in_flight == 0
+
+
+def test_the_orders_that_end_with_a_connection_are_told() -> None:
+    """What rests with cancel-on-disconnect is named once, when its connection ends."""
+    stage = Stage()
+    stage.issue("a")
+    stage.desk.reply(Reply(number=1))
+    stage.issue("b")
+    stage.desk.reply(Reply(number=2))
+
+    assert stage.desk.left(stage.now) == "cancelled on disconnect: 1, 2"
+    assert stage.desk.left(stage.now) == ""
 
 
 def test_an_answer_after_the_time_out_is_late() -> None:

@@ -1,0 +1,43 @@
+"""Orders that a connection would take with it (reference, sections 6 and 12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.core.orders import Evidence, Outcome, Result
+from bridge.venues.finery.ties import retie
+
+COD, PLAIN = {"cod": True}, {"cod": False}
+
+
+def done(body: str) -> Result:
+    """Return an accepted answer."""
+    return Result(
+        outcome=Outcome.DONE, code="", text="", evidence=Evidence.REPLY, body=body
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "body", "after"),
+    [
+        ("add", COD, '{"id":3,"remainingSize":8}', {1, 2, 3}),
+        ("add", PLAIN, '{"id":3,"remainingSize":8}', {1, 2}),
+        ("add", COD, '{"id":3,"remainingSize":0}', {1, 2}),
+        ("add", COD, '{"id":3,"remainingSize":8,"cancelReason":2}', {1, 2}),
+        ("mod", {}, '{"id":4,"origId":1,"remainingSize":5}', {2, 4}),
+        ("mod", {}, '{"id":4,"origId":9,"remainingSize":5}', {1, 2}),
+        ("mod", {}, '{"error":74,"origId":1,"origRemainingSize":7}', {2}),
+        ("del", {"orderId": 1}, '{"id":1,"remainingSize":8}', {2}),
+        ("delAll", {}, '{"removed":2}', set()),
+        ("delAll", {"instrument": "BTC-USD"}, '{"removed":1}', {1, 2}),
+        ("positions", {}, "[1,[],[],[]]", {1, 2}),
+        ("add", COD, "no json", {1, 2}),
+    ],
+)
+def test_ties_follow_what_was_answered(
+    method: str, params: dict[str, Any], body: str, after: set[int]
+) -> None:
+    """Only what rests with `cod` is tied; what is removed or replaced is not."""
+    assert retie(frozenset({1, 2}), method, params, done(body)) == after
