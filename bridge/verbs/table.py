@@ -171,12 +171,19 @@ VERBS: Mapping[str, Verb] = {
     "bench": Verb(
         "measure the path beside a naive worker and the bare floor",
         (
+            arg("what", nargs="?", choices=("feeds", "orders"), default="feeds",
+                help="feeds, or the latency of orders beside plain Kafka hops"),
             arg("--rounds", type=at_least(1, int), help="turns of all; 5 if not given"),
             arg("--seconds", type=at_least(0.1), help="length of a run; else 3"),
             arg("--quick", action="store_true", help="one short round, for CI"),
             arg("--designs", help="comma-separated; all if not given"),
             arg("--kinds", help="of frames: upd5, snap25, mix; comma-separated"),
-            arg("--rates", help="paced loads, frames a second; comma-separated"),
+            arg("--rates", help="paced loads, frames or orders a second;"
+                " comma-separated"),
+            arg("--orders", dest="count", metavar="COUNT", type=at_least(1, int),
+                help="orders for each load; 500 if not given"),
+            arg("--bootstrap", metavar="SERVERS",
+                help="measure orders on this Kafka; else on the embedded one"),
             JSON,
         ),
     ),
