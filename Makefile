@@ -16,8 +16,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$p" && break; done)
 
-.PHONY: help setup tools fmt lint types test test-fast real chaos demo demo-orders bench schemas lock \
-	check clean
+.PHONY: help setup tools fmt lint types test test-fast real chaos demo demo-orders \
+	bench schemas lock check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile

@@ -34,6 +34,9 @@ from bridge.venues import VENUES
 from bridge.venues.base import OrderVenue
 
 VENUE = "finery"
+# A claim and its read-back pay every wait twice. What was not delivered is written anew
+# after `Limits.append_retry_ms`, so librdkafka must have given it up before that.
+AT_ONCE = {"linger.ms": 0, "delivery.timeout.ms": Limits().append_retry_ms - 2_000}
 BUDGET = Budget(max_bytes=32 << 20, max_messages=50_000)
 
 
@@ -60,7 +63,7 @@ class OrderPaths:
         self._journals: list[Journal] = []
         self._options = parts.settings.kafka.properties()
         self.producer = Producer(
-            {"linger.ms": 0, **self._options}, BUDGET, self._not_delivered, self._note
+            {**self._options, **AT_ONCE}, BUDGET, self._not_delivered, self._note
         )
         parts.orders_blocked = lambda: self.producer.above_high
         topics = parts.settings.topics
