@@ -163,7 +163,20 @@ def test_bundled_records_read_back(name: str, data: st.DataObject) -> None:
 
     read = Decoder(CODEC).decode(written)
     assert read == _apache(name, written[len(header) :])
-    assert read == to_datum(tree, values)
+    assert read == _untagged(to_datum(tree, values))
+
+
+def _untagged(datum: Any) -> Any:
+    """Take off the names by which fastavro is told a union's branch."""
+    match datum:
+        case (str(), value) if isinstance(datum, tuple):
+            return _untagged(value)
+        case dict():
+            return {name: _untagged(value) for name, value in datum.items()}
+        case list():
+            return [_untagged(value) for value in datum]
+        case _:
+            return datum
 
 
 def _apache(name: str, body: bytes) -> object:
@@ -176,7 +189,11 @@ def _apache(name: str, body: bytes) -> object:
     return record
 
 
-FEEDS = sorted(name for name in TREES if name != "feedbridge.FeedState")
+FEEDS = sorted(
+    name
+    for name, tree in TREES.items()
+    if "action" in {field.name for field in tree.fields}
+)
 
 
 @pytest.mark.parametrize("name", FEEDS)
