@@ -224,10 +224,16 @@ EXECUTED: Mapping[Outcome, bool] = {
     Outcome.NO_TRACE: False,
 }
 
+# A look-up of a cancel or of a limit finds a state, whoever made it so. It stays true
+# where the venue refused the request, because the order was gone already.
+STATES = frozenset({"NOT_ACTIVE", "NONE_LEFT", "LIMIT_AS_ASKED", "NO_LIMIT"})
+
 
 def contradicts(truth: Result | None, binding: Result) -> bool:
     """Tell whether the venue's word corrects a final record, an open one included."""
     if truth is None or truth.outcome not in EXECUTED:
+        return False
+    if binding.code in STATES:
         return False
     return EXECUTED.get(binding.outcome) is not EXECUTED[truth.outcome]
 

@@ -113,10 +113,14 @@ class Court:
         self._orders()
 
     def _differing(self, command: Command, finals: Sequence[Response]) -> None:
-        """The first final binds; a later one may only say the same."""
+        """The first final binds; a later one says the same, or is true as well.
+
+        A cancel that the venue refused and an order found gone are both true.
+        """
+        asked = self.asked.get(command.place, [])
         for other in finals[1:]:
             done = (finals[0].outcome == "DONE", other.outcome == "DONE")
-            if command.method not in READS and done[0] != done[1]:
+            if done[0] != done[1] and _untrue(command, other, asked, self.book):
                 both = f"{finals[0].outcome} and then {other.outcome}"
                 self.problems.append(f"{command.words}: finals differ: {both}")
 

@@ -90,7 +90,7 @@ def _summary(court: Court, evidence: Evidence, faults: Faults) -> dict[str, Any]
         "codes": _counted(final.code for final in finals),
         "reconciled": sum(final.evidence == "RECONCILED" for final in finals),
         "repeats": sum(final.repeat_of is not None for final in finals),
-        "further_finals": sum(len(found) - 1 for found in court.finals.values()),
+        "further_finals": _counted(_origin(one) for one in _further(court)),
         "takeovers": sum(_taken_over(court, final) for final in finals),
         "doubts": sum(r.phase == "DOUBT" for r in evidence.responses),
         "requests_at_venue": _counted(entry["decision"] for entry in requests),
@@ -105,6 +105,18 @@ def _taken_over(court: Court, final: Response) -> bool:
     """Tell whether another assignment answered what was claimed under one before."""
     claim = court.claims.get(final.place)
     return claim is not None and claim.epoch != final.epoch
+
+
+def _further(court: Court) -> list[tuple[Response, Response]]:
+    """Return the binding final with each that came after it."""
+    found = court.finals.values()
+    return [(one[0], other) for one in found for other in one[1:]]
+
+
+def _origin(pair: tuple[Response, Response]) -> str:
+    """Tell who wrote a second final: one assignment again, or the next one."""
+    same = pair[0].epoch == pair[1].epoch
+    return "of the same assignment" if same else "of another assignment"
 
 
 def _counted(values: Any) -> dict[str, int]:

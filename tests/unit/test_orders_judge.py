@@ -152,6 +152,15 @@ def test_finals_that_differ_are_found() -> None:
 
     assert problems([command()], [final(), final()], [request()]) == []
     assert "finals differ" in problems([command()], both, [request()])[0]
+    gone = command(method="del", target=("del orderId", 5))
+    ledger = [
+        request(method="del", content={"orderId": 5}, decision="refused", error=80)
+    ]
+    two = [
+        final(code="NOT_ACTIVE", evidence="RECONCILED"),
+        final("REJECTED", error=80),
+    ]
+    assert problems([gone], two, ledger) == []
     # The first one is judged, not the better one.
     found = problems([command()], both[::-1], [request()])
     assert any("NO_TRACE" in text and "executed" in text for text in found)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bridge.core.claims import Claims, Limits
-from bridge.core.claims_case import contradicts
+from bridge.core.claims_case import STATES, contradicts
 from bridge.core.model import Now
 from bridge.core.orders import (
     Act,
@@ -535,6 +535,16 @@ def test_only_what_contradicts_is_corrected(
     said = bench.take(bench.claims.late(key(), result(truth), at(30)))
     assert said == ([f"CORRECTION {truth.name}"] if wrong else [])
     assert bench.claims.late(key(), result(truth), at(31)) == []
+
+
+@pytest.mark.parametrize("code", sorted(STATES))
+def test_what_a_look_up_found_stays_true_if_the_venue_refused(code: str) -> None:
+    """The order was gone when the cancel came: refused, and not active, are both so."""
+    found = msgspec.structs.replace(DONE, code=code, evidence=Evidence.RECONCILED)
+    bench = Bench().sent()
+    bench.entry(their_final(found), 20)
+    assert bench.claims.late(key(), result(Outcome.REJECTED), at(30)) == []
+    assert bench.claims.corrections == 0
 
 
 def test_an_answer_before_somebody_elses_final_corrects_it() -> None:
