@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bridge.config.environment import FILE_VARIABLE, Environment, Tree, merged
 from bridge.config.file import read_file, take_secrets, without_nothing
+from bridge.config.ownership import spelled_out
 from bridge.config.plans import plan_problems
 from bridge.config.problems import salvage
 from bridge.config.rules import LOGIN_RULES, RULES, Rule
@@ -40,7 +41,7 @@ def load(
     environ = os.environ if environ is None else environ
     file_tree, problems = _file_tree(file, environ)
     variables = Environment(Settings, environ, file_tree)
-    tree = merged(file_tree, variables.tree)
+    tree = merged(spelled_out(file_tree), spelled_out(variables.tree))
     settings, found = salvage(Settings, without_nothing(tree))
     problems += variables.problems + found
     problems += _broken(settings, LOGIN_RULES if venues else (), problems)

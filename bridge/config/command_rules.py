@@ -36,7 +36,7 @@ def _names(settings: Settings) -> Found:
 
 def _apart(settings: Settings) -> Found:
     """Yield topics with two uses: each has one writer, and one meaning."""
-    own = {settings.topics.dead_letter, settings.topics.feed_state}
+    own = set(settings.topics.own().values())
     counts = Counter(part.responses for part in settings.commands.values())
     for topic, part in settings.commands.items():
         place = _at(topic, "responses")
@@ -56,8 +56,7 @@ def _apart(settings: Settings) -> Found:
 
 def _replies(settings: Settings) -> Found:
     taken = {
-        settings.topics.dead_letter,
-        settings.topics.feed_state,
+        *settings.topics.own().values(),
         *settings.commands,
         *(part.responses for part in settings.commands.values()),
     }

@@ -198,8 +198,30 @@ class Topics(Section):
         description="Compacted topic with the trading state of every account.",
         examples=["feedbridge.control"],
     )
+    assignment: str = Field(
+        "feedbridge.assignment",
+        description="Topic over whose partitions a group of workers deals out the "
+        "subscriptions; it stays empty.",
+        examples=["feedbridge.assignment"],
+    )
+    subscriptions: str = Field(
+        "feedbridge.subscriptions",
+        description="Compacted topic with what was subscribed and unsubscribed at run "
+        "time.",
+        examples=["feedbridge.subscriptions"],
+    )
     overrides: dict[str, TopicOverride] = Field(
         default_factory=dict,
         description="What differs for one stream, by its full name.",
         examples=[{"finery.book.tradable": {"partitions": 12}}],
     )
+
+    def own(self) -> dict[str, str]:
+        """Return the topics that are feedbridge's own, by setting."""
+        return {
+            "dead_letter": self.dead_letter,
+            "feed_state": self.feed_state,
+            "control": self.control,
+            "assignment": self.assignment,
+            "subscriptions": self.subscriptions,
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,19 +18,41 @@ from bridge.venues import VENUES
 
 Found = Iterator[Broken]
 
-# Most connections that a venue takes from one address; source: Finery's manual,
-# "Limits". The other venue names none, and the same bound does no harm.
-CONNECTIONS_PER_HOST = 100
 
+def wanted_topics(
+    settings: Settings, connections: Sequence[Plan] | None = None
+) -> list[Topic]:
+    """Return every topic that is needed, with its shape and the reason.
 
-def wanted_topics(settings: Settings) -> list[Topic]:
-    """Return every topic that the settings need, with its shape and the reason."""
+    Args:
+        settings: what is set.
+        connections: the plans of feeds and orders; the default is the settings' own.
+    """
+    plans = settings.connections() if connections is None else connections
     topics = settings.topics
     shapes = {name: _shape(topics, part) for name, part in topics.overrides.items()}
     default = _shape(topics, TopicOverride())
-    feeds = feed_topics(settings.connections(), topics.template, shapes, default)
+    feeds = feed_topics(plans, topics.template, shapes, default)
     own = own_topics(topics.dead_letter, topics.feed_state, default)
-    return [*feeds, *own, *_order_topics(settings, default)]
+    fleet = _fleet_topics(settings, default)
+    return [*feeds, *own, *fleet, *_order_topics(settings, default)]
+
+
+def _fleet_topics(settings: Settings, default: Shape) -> Iterator[Topic]:
+    """Yield what workers share: run-time subscriptions, and who runs what."""
+    text = "what was subscribed and unsubscribed at run time"
+    name = settings.topics.subscriptions
+    yield _latest(default).topic(name, text, cleanup_policy="compact")
+    if settings.ownership.mode == "group":
+        count = settings.ownership.partitions
+        dealt = msgspec.structs.replace(default, partitions=count)
+        text = "deals out subscriptions to the workers; stays empty"
+        yield dealt.topic(settings.topics.assignment, text)
+
+
+def _latest(default: Shape) -> Shape:
+    """Return the shape of a topic that keeps the last record of each key."""
+    return msgspec.structs.replace(default, partitions=1, retention_hours=None)
 
 
 def _order_topics(settings: Settings, default: Shape) -> list[Topic]:
@@ -44,10 +66,9 @@ def _order_topics(settings: Settings, default: Shape) -> list[Topic]:
             kept.topic(section.responses, f"responses to {name}, and its journal"),
         ]
     if found:
-        one = msgspec.structs.replace(default, partitions=1, retention_hours=None)
         text = "trading state of every account"
-        control = one.topic(settings.topics.control, text, cleanup_policy="compact")
-        found.append(control)
+        name = settings.topics.control
+        found.append(_latest(default).topic(name, text, cleanup_policy="compact"))
     return found
 
 
@@ -60,10 +81,17 @@ def _shape(topics: Topics, part: TopicOverride) -> Shape:
     )
 
 
-def plan_problems(settings: Settings) -> Found:
-    """Yield what is wrong with the plans of settings that hold otherwise."""
-    plans = settings.connections()
-    yield from _connections(plans)
+def plan_problems(
+    settings: Settings, connections: Sequence[Plan] | None = None
+) -> Found:
+    """Yield what is wrong with the plans of settings that hold otherwise.
+
+    Args:
+        settings: what is set.
+        connections: the plans of feeds and orders; the default is the settings' own.
+    """
+    plans = settings.connections() if connections is None else connections
+    yield from _connections(settings, plans)
     topics: dict[str, set[str]] = defaultdict(set)
     for plan in plans:
         for subscription in plan.subscriptions:
@@ -87,19 +115,25 @@ def _path(plan: Plan) -> str:
     return f"{plan.venue}.{plan.source}.subscriptions"
 
 
-def _connections(plans: list[Plan]) -> Found:
+def _connections(settings: Settings, plans: Sequence[Plan]) -> Found:
+    """Yield the hosts that this worker alone would need too many connections to.
+
+    Where workers share the plans, no file can tell: `feedbridge check --workers` does,
+    and a worker never opens more than its part.
+    """
+    most = settings.transport.own_connections
     hosts = Counter(urlsplit(plan.url).netloc for plan in plans)
     for host, count in hosts.items():
-        if count > CONNECTIONS_PER_HOST:
+        if count > most and settings.ownership.mode == "static":
             yield Broken(
                 _path(next(plan for plan in plans if host in plan.url)),
-                f"{count} connections to {host} are needed and {CONNECTIONS_PER_HOST} "
-                "allowed; raise books_per_connection, or use another address",
+                f"{count} connections to {host} are needed and {most} allowed; raise "
+                "books_per_connection, or share the work (ownership: group)",
             )
 
 
 def _mixed(settings: Settings, topics: dict[str, set[str]]) -> Found:
-    own = {settings.topics.dead_letter, settings.topics.feed_state}
+    own = _own_names(settings)
     for name, streams in sorted(topics.items()):
         if name in own:
             yield Broken("topics.template", f"{name} is a topic of feedbridge's own")
@@ -108,6 +142,13 @@ def _mixed(settings: Settings, topics: dict[str, set[str]]) -> Found:
             yield Broken(
                 "topics.template", f"{listed} meet in the topic {name}; change it"
             )
+
+
+def _own_names(settings: Settings) -> set[str]:
+    """Return the topics that no feed may write to."""
+    commands = settings.commands
+    journals = {part.responses for part in commands.values()}
+    return {*settings.topics.own().values(), *commands, *journals}
 
 
 def _repeated(pairs: list[tuple[Plan, Subscription]]) -> Found:

@@ -28,9 +28,6 @@ from bridge.venues.base import Source
 Found = Iterator[Broken]
 Rule = Callable[[Settings], Found]
 
-# Most connections that a venue takes from one address; source: Finery's manual,
-# "Limits"; the other venue names none, and the same bound does no harm.
-CONNECTIONS_PER_HOST = 100
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # librdkafka properties that feedbridge's promises rest on -> what to do instead.
@@ -121,13 +118,13 @@ def _template(settings: Settings) -> Found:
 
 
 def _own_topics(settings: Settings) -> Found:
-    topics = settings.topics
-    for name in ("dead_letter", "feed_state"):
-        topic = getattr(topics, name)
+    first: dict[str, str] = {}
+    for name, topic in settings.topics.own().items():
         if problem := topic_problem(topic):
             yield Broken(f"topics.{name}", f"{topic!r} is a name, {problem}")
-    if topics.dead_letter == topics.feed_state:
-        yield Broken("topics.feed_state", "is the dead-letter topic, too")
+        other = first.setdefault(topic, name)
+        if other != name:
+            yield Broken(f"topics.{name}", f"is the topic of {other}, too")
 
 
 def _overrides(settings: Settings) -> Found:

@@ -93,6 +93,28 @@ class Transport(Section):
         "connection.",
         examples=[16],
     )
+    max_connections: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="The most connections to one host from one address; Finery takes "
+        "100.",
+        examples=[50],
+    )
+    workers_per_address: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="How many workers reach the venues from one address, such as "
+        "that of a machine or of a NAT gateway; each takes its part of "
+        "max_connections.",
+        examples=[3],
+    )
+
+    @property
+    def own_connections(self) -> int:
+        """Return this worker's part of the connections to one host."""
+        return max(1, self.max_connections // self.workers_per_address)
 
 
 class Stop(Section):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+import msgspec
 from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
@@ -13,6 +12,7 @@ from pydantic_settings import (
 
 from bridge.config.commands import CommandTopic
 from bridge.config.kafka import SECRET_PROPERTIES, Kafka, Registry, Topics
+from bridge.config.ownership import Ownership, OwnershipSetting
 from bridge.config.sections import (
     Books,
     DeadLetter,
@@ -62,11 +62,7 @@ class Settings(BaseSettings):
     )
     books: Books = Field(default_factory=Books)
     transport: Transport = Field(default_factory=Transport)
-    ownership: Literal["static"] = Field(
-        "static",
-        description="static: this process runs all subscriptions.",
-        examples=["static"],
-    )
+    ownership: OwnershipSetting = Field(default_factory=Ownership)
     stop: Stop = Field(default_factory=Stop)
     log: Log = Field(default_factory=Log)
     dead_letter: DeadLetter = Field(default_factory=DeadLetter)
@@ -107,11 +103,18 @@ class Settings(BaseSettings):
 
     def order_plans(self) -> list[Plan]:
         """Return the order connection of every account that takes commands."""
+        return [FINERY.orders.plan(source) for source in self.order_sources()]
+
+    def order_sources(self) -> list[Source]:
+        """Return every account that takes commands.
+
+        Each worker has order connections of its own, and they are named after it.
+        """
         named = {
             name for section in self.commands.values() for name in section.accounts
         }
         return [
-            FINERY.orders.plan(source)
+            msgspec.structs.replace(source, part=f"@{self.worker.name}")
             for source in self.sources()
             if source.venue == FINERY.name and source.name in named
         ]

@@ -35,6 +35,7 @@ class AskedFor(Section):
     stale_after_s: float | None = Field(
         None,
         gt=0,
+        allow_inf_nan=False,
         description="The longest silence before the subscription counts as stale; "
         "the default is the stream's own.",
         examples=[5],
@@ -63,6 +64,7 @@ class FinerySubscription(AskedFor):
     stale_after_s: float | None = Field(
         None,
         ge=0,
+        allow_inf_nan=False,
         description="The longest silence before the subscription counts as stale; 0 "
         "means never, the default is the stream's own.",
         examples=[60],

@@ -87,6 +87,11 @@ class Claims:
         return sum(case.record.sent_ms > 0 and case.key in mine for case in open_cases)
 
     @property
+    def reading(self) -> bool:
+        """Tell whether the journal is still being read for the first time."""
+        return not self._caught_up
+
+    @property
     def position(self) -> int | None:
         """Return the first offset that the journal says nothing of; None if empty."""
         return self._memory.position
@@ -232,6 +237,16 @@ class Claims:
     def late(self, key: Key, result: Result, now: Now) -> list[Act]:
         """Take an answer that was given up: it may still come before the final."""
         return self.answered(key, result, now)
+
+    def took(self, key: Key, now: Now) -> None:
+        """Note that an accepted order went with its connection, without a deal.
+
+        A final record that says NO_TRACE of it is true, then.
+        """
+        mine = self._memory.mine.get(key)
+        case = mine or self._memory.first(key, now.wall_ns // MS_NS)
+        if case is not None:
+            self._steps.took(case)
 
     def doubt(self, key: Key, why: str, now: Now) -> list[Act]:
         """Say at once that a sent command has no clear answer; reads are asked anew."""

@@ -16,7 +16,8 @@ class Memory:
 
     A key's first command is decided by the log; one that we only intend to claim holds
     the place until the log shows another. `mine` are the commands issued here, `asked`
-    those that the venue is asked about, `followers` the repeats that wait for a first.
+    those that the venue is asked about, `followers` the repeats that wait for a first,
+    `disputed` what contradicts its final record, with the time to correct it.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -26,6 +27,7 @@ class Memory:
         self.mine: dict[Key, Case] = {}
         self.asked: dict[Key, Case] = {}
         self.followers: dict[int, list[Case]] = {}
+        self.disputed: dict[int, int] = {}
         self._limits = limits
         self._firsts: dict[Key, Case] = {}
         self._heap: list[int] = []

@@ -151,20 +151,41 @@ class Steps:
         case.truth = truth
         case.record = _replace(case.record, answered_ms=now.wall_ns // MS_NS)
         if case.stage is Stage.FINAL:
-            return self.correct(case, now)
+            self.dispute(case, now)
+            return []
         if case.stage is Stage.CLOSING:
             return []  # compared when a final record is read
         return self.close(case, truth, now)
 
-    def correct(self, case: Case, now: Now) -> list[Act]:
-        """Write a correction, once, where the binding final record is not true."""
-        binding, truth = case.result, case.truth
+    def dispute(self, case: Case, now: Now) -> None:
+        """Doubt a binding final record that is not true; correct it a while later.
+
+        An order that ends with its connection leaves no trace, and the answer that it
+        was accepted may be read before the end is: then `took` takes the doubt back.
+        """
+        binding = case.result
         if case.corrected or case.reads or binding is None:
-            return []
-        if not words.contradicts(truth, binding):
-            return []
-        case.corrected = True
-        return self._append(case, Phase.CORRECTION, now, truth)
+            return
+        if words.contradicts(case.truth, binding):
+            due_ns = now.mono_ns + self._limits.settle_ms * MS_NS
+            self.memory.disputed.setdefault(case.offset, due_ns)
+
+    def took(self, case: Case) -> None:
+        """Note that the venue removed what it had accepted, without a deal."""
+        case.truth = None
+        self.memory.disputed.pop(case.offset, None)
+
+    def correct(self, now: Now) -> list[Act]:
+        """Write the corrections that are due, each once."""
+        disputed = self.memory.disputed
+        acts: list[Act] = []
+        for offset in [o for o, at_ns in disputed.items() if at_ns <= now.mono_ns]:
+            del disputed[offset]
+            case = self.memory.cases.get(offset)
+            if case is not None and not case.corrected:
+                case.corrected = True
+                acts += self._append(case, Phase.CORRECTION, now, case.truth)
+        return acts
 
     def close(self, case: Case, result: Result, now: Now) -> list[Act]:
         """Write the final record; it counts once it is read back."""
@@ -177,7 +198,8 @@ class Steps:
         case.result = words.kept(result)
         self.memory.closed(case)
         self.unread.drop(case.offset, Phase.CLAIMED, Phase.DOUBT, Phase.FINAL)
-        acts = self.correct(case, now)
+        self.dispute(case, now)
+        acts: list[Act] = []
         for follower in self.memory.followers.pop(case.offset, []):
             if follower.stage is Stage.REPEAT:
                 acts += self.follow(follower, now)
@@ -207,6 +229,7 @@ class Steps:
         open_cases = self.memory.open.values()
         for case in [c for c in open_cases if c.due_ns <= now.mono_ns]:
             acts += DUE[case.stage](self, case, now)
+        acts += self.correct(now)
         self.memory.forget(now.mono_ns)
         return acts
 

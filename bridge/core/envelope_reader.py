@@ -1,4 +1,4 @@
-"""Reads commands, responses and controls back from the bytes of any writer's schema."""
+"""Reads envelopes back from the bytes of any writer's schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from fastavro.schema import SchemaParseException
 from bridge.core.avro_schema import Loose
 from bridge.core.avro_wire import Writer, writer_of
 from bridge.core.codec import Codec
-from bridge.core.envelope_values import COMMAND, CONTROL, RESPONSE, Answer, Control
+from bridge.core.envelope_values import (
+    COMMAND,
+    CONTROL,
+    RESPONSE,
+    SUBSCRIPTION,
+    Answer,
+    Control,
+    Desired,
+    DesiredState,
+)
 from bridge.core.orders import Entry, Evidence, Key, Outcome, Phase, Result, Trading
 from bridge.errors import SchemaError
 
@@ -35,7 +44,7 @@ _COMMAND_FIELDS = ("reqId", "method", "account", "notAfter", "content")
 
 
 class Reader:
-    """Reads commands, responses and controls.
+    """Reads commands, responses, controls and desired subscriptions.
 
     Every method raises SchemaError for what it cannot read: no wire header, an unknown
     schema, a record of another name, truncated or trailing bytes. One with `retry`
@@ -79,6 +88,19 @@ class Reader:
             account=record.get("account") or "",
             state=_member(Trading, record.get("state")),
             halt_cancels=bool(record.get("haltCancels")),
+            reason=record.get("reason") or "",
+            by=record.get("by") or "",
+            at_ms=record.get("at") or 0,
+        )
+
+    def desired(self, value: bytes) -> Desired:
+        """Return what was asked of a subscription."""
+        record = self._read(value, SUBSCRIPTION)
+        return Desired(
+            source=record.get("source") or "",
+            subscription=record.get("subscription") or "",
+            state=_member(DesiredState, record.get("state")),
+            options=record.get("options") or "",
             reason=record.get("reason") or "",
             by=record.get("by") or "",
             at_ms=record.get("at") or 0,

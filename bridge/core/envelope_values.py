@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -12,6 +13,7 @@ from bridge.core.orders import Entry, Trading
 COMMAND = "finery.Command"
 RESPONSE = "finery.Response"
 CONTROL = "feedbridge.Control"
+SUBSCRIPTION = "feedbridge.Subscription"
 
 # A typed record of a union: its name without the namespace, and its fields.
 Typed: TypeAlias = tuple[str, Mapping[str, Any]]
@@ -62,6 +64,34 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     by: str = ""
     at_ms: int = 0
+
+
+class DesiredState(IntEnum):
+    """Whether a subscription is wanted; the order is the Avro enum's."""
+
+    WANTED = 0
+    UNWANTED = 1
+    UNKNOWN = 2
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of a subscription at run time; `at_ms` is Unix time.
+
+    `options` is a JSON object as text, empty for none.
+    """
+
+    source: str
+    subscription: str
+    state: DesiredState
+    options: str = ""
+    reason: str = ""
+    by: str = ""
+    at_ms: int = 0
+
+    @property
+    def key(self) -> str:
+        """Return the record's key on its topic."""
+        return f"{self.source}/{self.subscription}"
 
 
 class Request(NamedTuple):

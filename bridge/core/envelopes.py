@@ -1,4 +1,6 @@
-"""Writes commands, responses and controls as Avro; the whole seam of the envelopes.
+"""Writes commands, responses, controls and desired subscriptions as Avro.
+
+This is the whole seam of the envelopes.
 
 A writer is made once for each wire header. The reader takes whatever schema wrote a
 value, as long as it has the right name: missing fields are empty, further ones are let
@@ -19,9 +21,12 @@ from bridge.core.envelope_values import (
     COMMAND,
     CONTROL,
     RESPONSE,
+    SUBSCRIPTION,
     Answer,
     Content,
     Control,
+    Desired,
+    DesiredState,
     Request,
     Shown,
     Typed,
@@ -34,9 +39,12 @@ __all__ = [
     "COMMAND",
     "CONTROL",
     "RESPONSE",
+    "SUBSCRIPTION",
     "Answer",
     "Content",
     "Control",
+    "Desired",
+    "DesiredState",
     "Reader",
     "Request",
     "Shown",
@@ -45,6 +53,7 @@ __all__ = [
     "WriteResponse",
     "command_writer",
     "control_writer",
+    "desired_writer",
     "positional",
     "response_writer",
 ]
@@ -101,6 +110,22 @@ def control_writer(codec: Codec, wire_header: bytes) -> Callable[[Control], byte
     def write(control: Control) -> bytes:
         c = control
         return encode((c.account, c.state, c.halt_cancels, c.reason, c.by, c.at_ms))
+
+    return write
+
+
+def desired_writer(codec: Codec, wire_header: bytes) -> Callable[[Desired], bytes]:
+    """Return a function that writes what is asked of a subscription.
+
+    Raises:
+        SchemaError: from the function, if a text cannot be written as UTF-8.
+    """
+    encode = codec.whole(SUBSCRIPTION, wire_header)
+
+    def write(desired: Desired) -> bytes:
+        d = desired
+        fields = (d.source, d.subscription, d.state, d.options, d.reason, d.by, d.at_ms)
+        return encode(fields)
 
     return write
 

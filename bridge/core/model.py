@@ -76,6 +76,7 @@ class Reason(StrEnum):
     UNANSWERED = "UNANSWERED"
     UNSUBSCRIBED = "UNSUBSCRIBED"
     STOPPED = "STOPPED"
+    MOVED = "MOVED"
     # dead letters
     NOT_JSON = "NOT_JSON"
     NOT_A_MESSAGE = "NOT_A_MESSAGE"

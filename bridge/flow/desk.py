@@ -20,6 +20,7 @@ from bridge.core.orders import (
     Finding,
     Issue,
     Key,
+    Lane,
     Outcome,
     Reply,
     Result,
@@ -44,6 +45,9 @@ class Shelf(Protocol):
 
     def answered(self, key: Key, result: Result, now: Now) -> None:
         """The venue answered with positive evidence."""
+
+    def took(self, key: Key, now: Now) -> None:
+        """An accepted order went with its connection, without a deal."""
 
     def doubt(self, key: Key, why: str, now: Now) -> None:
         """It was sent, and what became of it is not known."""
@@ -100,6 +104,7 @@ class Desk:
         self._given_up: OrderedDict[int, _Flight] = OrderedDict()
         self._number = 0
         self._tied: frozenset[int] = frozenset()
+        self._untouched: dict[int, tuple[Shelf, Key]] = {}
 
     @property
     def session(self) -> OrderSession | None:
@@ -114,6 +119,11 @@ class Desk:
         """Return how many requests are unanswered."""
         return len(self._flights)
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Return how many commands wait, by lane."""
+        return {lane.name: self._lanes.waiting(lane) for lane in Lane}
+
     def joined(self, connection: Connection) -> None:
         """Use a new connection; numbers go on, so that no late reply is mistaken."""
         self.connection = connection
@@ -127,6 +137,10 @@ class Desk:
         """
         self.connection = None
         tied, self._tied = sorted(self._tied), frozenset()
+        for number in self._untouched.keys() & set(tied):
+            shelf, key = self._untouched[number]
+            shelf.took(key, now)
+        self._untouched.clear()
         flights, self._flights = self._flights, {}
         for flight in flights.values():
             self._lose(flight, "the connection ended before the answer", now)
@@ -207,10 +221,20 @@ class Desk:
             )
             flight.shelf.doubt(flight.key, why, now)
         else:
-            self._tied = self._venue.retie(
-                self._tied, flight.method, flight.params, result
-            )
+            self._tie(flight, result)
             flight.shelf.answered(flight.key, result, now)
+
+    def _tie(self, flight: _Flight, result: Result) -> None:
+        """Keep which orders end with the connection, and whose they are."""
+        before, self._tied = (
+            self._tied,
+            self._venue.retie(self._tied, flight.method, flight.params, result),
+        )
+        if self._venue.untouched(result):
+            new = self._tied - before
+            self._untouched |= dict.fromkeys(new, (flight.shelf, flight.key))
+        for number in before - self._tied:
+            self._untouched.pop(number, None)
 
     def _send(self, waiting: _Waiting, now: Now) -> None:
         """Hand a command to the socket; the last look at the claim's lifetime."""

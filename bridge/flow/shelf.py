@@ -115,6 +115,10 @@ class PartitionShelf:
         self._ways.note(key, Moment.ANSWERED)
         self._do(self.claims.answered(key, result, now), now)
 
+    def took(self, key: Key, now: Now) -> None:
+        """An accepted order went with its connection, without a deal."""
+        self.claims.took(key, now)
+
     def doubt(self, key: Key, why: str, now: Now) -> None:
         """It was sent, and what became of it is not known."""
         self._do(self.claims.doubt(key, why, now), now)

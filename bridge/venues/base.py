@@ -7,7 +7,10 @@ Calling rules of a `Session`, one for each connection attempt, all calls from on
 3. After the upgrade `opened` is called once, then `receive` for every message and
    `tick` about ten times a second, in any order.
 4. `lost`, `cut` and `heal` report what happened on the Kafka side.
-5. `stop` (planned) or `closed` (unplanned) comes last and ends every sequence.
+5. `drop` lets single bindings go, at any time, also before `opened`. They are out for
+   the life of the session: no later call marks, binds or describes them again, and
+   what the venue still sends of them is counted as discarded or, an answer, as control.
+6. `stop` (planned) or `closed` (unplanned) comes last and ends every sequence.
 
 Every call returns events in the order in which they must take effect. No call raises,
 whatever a venue sends: what cannot be read becomes `Unreadable`. `tally` classifies
@@ -17,7 +20,7 @@ every frame passed to `receive` exactly once. Only the events of `receive` can b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -37,7 +40,10 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     name ("instrument", "currency", "index", "" for nothing); `key` says in words what
     the Kafka key is; `stale_after_ms` is the default rhythm, None where silence is
     normal; `guarantee` is one sentence for `feedbridge check`. `bindable` is False for
-    streams that come along with another one (`deals` with `orders`).
+    streams that come along with another one (`deals` with `orders`). `weight` is how
+    heavy one binding is beside others: about the records a second that it brings in
+    busy times, 1 for lists and for all that says less; `weights` has the feed ids
+    that differ.
     """
 
     name: str
@@ -47,6 +53,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     guarantee: str
     stale_after_ms: int | None = None
     bindable: bool = True
+    weight: int = 1
+    weights: Mapping[str, int] = {}
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,13 +78,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A configured account at a venue, without its secrets."""
+    """A configured account at a venue, without its secrets.
+
+    `part` names the share of the account that this is, "" for all of it. It ends the
+    name of every plan (`books-1@7`), so that no two workers use the same.
+    """
 
     name: str
     venue: str
     url: str
     wanted: tuple[Wanted, ...]
     options: Mapping[str, Any] = {}
+    part: str = ""
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +142,13 @@ class Session(Protocol):
 
     def heal(self, now: Now) -> Events:
         """Kafka takes records again: announce the gaps, bind everything."""
+
+    def drop(self, names: Collection[str], reason: Reason) -> Events:
+        """End the sequences of these bindings alone: unbinds, then ENDED marks.
+
+        A name that is unknown or was dropped before is ignored; a binding that was
+        never begun has nothing to end.
+        """
 
     def stop(self, reason: Reason) -> Events:
         """End every sequence on purpose: unbinds, then ENDED marks."""
@@ -225,6 +245,9 @@ class OrderVenue(Protocol):
         result: Result,
     ) -> frozenset[int]:
         """Return which orders end with the connection, after an answered command."""
+
+    def untouched(self, result: Result) -> bool:
+        """Tell whether an accepted order has no deal: removed, it leaves no trace."""
 
     def steps(self, body: str) -> Mapping[str, Steps]:
         """Return the steps of each instrument from the reply of `instruments`."""

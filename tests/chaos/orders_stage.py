@@ -39,7 +39,7 @@ OPTIONS = {
 _OURS = {"log_level": 0}  # a broker that is away is no news here
 _ALONE = {"group.id": "none", "enable.auto.commit": False, **_OURS}
 DRAIN_S = 150.0
-CALM_S = 4.0
+CALM_S = LIMITS.settle_ms / 1000 + 2.5  # a correction waits for the settling time
 
 
 def now_ms() -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from bridge.core.model import (
     Data,
     Event,
@@ -24,8 +26,19 @@ SECOND = 1_000_000_000
 START_MS = 1_767_614_400_000
 
 
+class Sibling(NamedTuple):
+    """A second binding on the same connection: its name and two messages."""
+
+    name: str
+    snapshot: str
+    update: str
+
+
 class Case(NamedTuple):
-    """One venue's words; texts may hold {ms}, the present in Unix ms."""
+    """One venue's words; texts may hold {ms}, the present in Unix ms.
+
+    `word` is in every request about the binding, and in none about its sibling.
+    """
 
     source: Source
     greeting: tuple[str, ...]
@@ -34,20 +47,23 @@ class Case(NamedTuple):
     refusal: str
     unsubscribed: tuple[str, ...]
     unbind: str
+    word: str
+    sibling: Sibling
 
 
 def _source(venue: str, *names: str, **options: Any) -> Source:
-    wanted = []
-    for name in names:
-        stream, _, feed_id = name.partition(":")
-        wanted.append(Wanted(stream=stream, feed_id=feed_id))
     return Source(
         name="desk",
         venue=venue,
         url="ws://127.0.0.1:1/ws",
-        wanted=tuple(wanted),
+        wanted=tuple(map(_wanted, names)),
         options=options,
     )
+
+
+def _wanted(name: str) -> Wanted:
+    stream, _, feed_id = name.partition(":")
+    return Wanted(stream=stream, feed_id=feed_id)
 
 
 _ORDER = '["BTC-USD",0,0,0,1234,77,5990000000000,10000000,8000000,1709716088000,0]'
@@ -62,6 +78,12 @@ CASES: Mapping[str, Case] = {
         '["F","BTC-USD","Z",34]',
         ('["F","BTC-USD","U",0]',),
         "unbind",
+        '"BTC-USD"',
+        Sibling(
+            "book.tradable:BTC-EUR",
+            '["F","BTC-EUR","S",[[[6000000000000,150000000]],[]]]',
+            '["F","BTC-EUR","M",[[["M",6000000000000,30000000]],[]]]',
+        ),
     ),
     "finery-list": Case(
         _source("finery", "orders"),
@@ -71,6 +93,12 @@ CASES: Mapping[str, Case] = {
         '["O",0,"Z",3]',
         ('["O",0,"U",0]',),
         "unbind",
+        '"feed":"O"',
+        Sibling(
+            "positions",
+            '["K",0,"S",[]]',
+            '["K",0,"M",["BTC",-8000000,2,-8000000,-8000000]]',
+        ),
     ),
     "cfbenchmarks": Case(
         _source("cfbenchmarks", "value:BRTI"),
@@ -81,6 +109,12 @@ CASES: Mapping[str, Case] = {
         '"reason":"Unknown id"}}',
         (),
         "unsubscribe",
+        '"id":"BRTI"',
+        Sibling(
+            "value:ETHUSD_RTI",
+            '{{"type":"value","time":{ms},"id":"ETHUSD_RTI","value":"2767.34"}}',
+            '{{"type":"value","time":{ms},"id":"ETHUSD_RTI","value":"2767.35"}}',
+        ),
     ),
 }
 
@@ -88,11 +122,13 @@ CASES: Mapping[str, Case] = {
 class Talk:
     """One session, its time, and everything that it said."""
 
-    def __init__(self, case: Case) -> None:
-        """Open a session of the case's only plan."""
+    def __init__(self, case: Case, *more: str) -> None:
+        """Open a session of the case's only plan, with `more` subscriptions."""
         venue = VENUES[case.source.venue]
-        assert list(venue.problems(case.source)) == []
-        (self.plan,) = venue.plans(case.source)
+        wanted = (*case.source.wanted, *map(_wanted, more))
+        source = msgspec.structs.replace(case.source, wanted=wanted)
+        assert list(venue.problems(source)) == []
+        (self.plan,) = venue.plans(source)
         self.case = case
         self.seconds = 1.0
         self.said: list[Event] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -30,6 +31,13 @@ LEGAL: dict[State | None, set[State]] = {
 def talk(request: pytest.FixtureRequest) -> Talk:
     """Hand out a conversation with each venue in turn."""
     return Talk(CASES[request.param])
+
+
+@pytest.fixture(params=sorted(CASES))
+def pair(request: pytest.FixtureRequest) -> Talk:
+    """Hand out a conversation about two bindings with each venue in turn."""
+    case = CASES[request.param]
+    return Talk(case, case.sibling.name)
 
 
 def test_it_asks_and_says_so_before_anything_else(talk: Talk) -> None:
@@ -171,6 +179,101 @@ def test_a_planned_stop_lets_go_and_ends_without_a_gap(talk: Talk) -> None:
     ended = [e for e in after if isinstance(e, Mark)]
     assert {(e.state, e.reason) for e in ended} == {(State.ENDED, Reason.STOPPED)}
     assert len(ended) == len(talk.plan.subscriptions)
+
+
+def _lose(talk: Talk) -> None:
+    channel = talk.plan.bindings[0].channels[0]
+    talk.take(talk.session.lost(channel, 1, talk.now(), "MSG_TIMED_OUT"))
+
+
+# How far a binding gets before it is dropped.
+WAYS: dict[str, list[Callable[[Talk], object]]] = {
+    "idle": [],
+    "binding": [Talk.open],
+    "waiting": [Talk.open, lambda talk: talk.hear(talk.case.refusal)],
+    "live": [Talk.live],
+    "unbinding": [Talk.live, _lose],
+    "cut": [Talk.live, lambda talk: talk.take(talk.session.cut(talk.now()))],
+}
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+def test_a_dropped_binding_is_out_for_good(pair: Talk, way: str) -> None:
+    """It ends once, with the reason; nothing revives, marks or shows it again."""
+    for step in WAYS[way]:
+        step(pair)
+    name, channels = pair.plan.bindings[0].name, pair.plan.bindings[0].channels
+    told = pair.take(pair.session.drop({name, "unknown"}, Reason.MOVED))
+    ends = [] if way == "idle" else [(c, State.ENDED, Reason.MOVED) for c in channels]
+
+    assert [(e.channel, e.state, e.reason) for e in _marked(told)] == ends
+    assert list(pair.session.drop([name], Reason.MOVED)) == []
+
+    before = len(pair.said)
+    if way == "idle":
+        pair.open()
+    for text in (pair.case.snapshot, pair.case.update, pair.case.snapshot):
+        pair.hear(text)
+    assert pair.tally.discarded >= 3
+    for text in (*pair.case.unsubscribed, pair.case.refusal, *pair.case.greeting):
+        pair.hear(text)
+    assert pair.tally.discarded + pair.tally.control >= 4
+    pair.wait(70)
+    _lose(pair)
+    pair.take(pair.session.cut(pair.now()))
+    pair.take(pair.session.heal(pair.now()))
+    pair.wait(10)
+    pair.hear(pair.case.update)
+    shown = repr([pair.session.describe(pair.now()), pair.session.positions()])
+    pair.take(pair.session.stop(Reason.STOPPED))
+
+    later = pair.said[before:]
+    of_it = [e for e in later if isinstance(e, Mark | Data) and e.channel in channels]
+    assert of_it == []
+    assert [e for e in later if isinstance(e, Unreadable)] == []
+    assert [
+        e.text for e in later if isinstance(e, Send) and pair.case.word in e.text
+    ] == []
+    assert repr(name) not in shown
+    assert pair.tally.frames == pair.frames
+
+
+def _marked(events: list[Event]) -> list[Mark]:
+    return [e for e in events if isinstance(e, Mark)]
+
+
+def test_a_dropped_binding_is_unbound_and_its_sibling_goes_on(pair: Talk) -> None:
+    """One request to the venue, first of all; the other binding stays live."""
+    pair.live()
+    sibling = pair.case.sibling
+    pair.hear(sibling.snapshot)
+    pair.seconds += 1
+    told = pair.take(pair.session.drop({pair.plan.bindings[0].name}, Reason.MOVED))
+    for text in pair.case.unsubscribed:
+        assert pair.hear(text) == []
+    pair.seconds += 1
+    caused = [*pair.hear(sibling.update), *pair.wait(1)]
+
+    assert isinstance(told[0], Send)
+    assert pair.case.unbind in told[0].text
+    assert pair.case.word in told[0].text
+    assert len([e for e in told if isinstance(e, Send)]) == 1
+    assert [e.channel for e in caused if isinstance(e, Data)] == [
+        pair.plan.bindings[1].channels[0]
+    ]
+    assert _marked(caused) == []
+    assert [d["name"] for d in pair.session.describe(pair.now())] == [sibling.name]
+
+
+def test_a_dropped_binding_ends_before_the_connection_does(pair: Talk) -> None:
+    """A loss of the connection ends the others alone; a drop comes too late then."""
+    pair.live()
+    first, second = pair.plan.bindings
+    pair.take(pair.session.drop([first.name], Reason.UNSUBSCRIBED))
+    ended = {e.channel for e in _marked(pair.take(pair.session.closed("reset")))}
+
+    assert ended == set(range(len(pair.plan.subscriptions))) - set(first.channels)
+    assert list(pair.session.drop([second.name], Reason.MOVED)) == []
 
 
 def test_states_follow_each_other_legally_in_a_long_life(talk: Talk) -> None:

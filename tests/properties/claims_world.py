@@ -508,8 +508,12 @@ class World:
         for _ in range(rounds):
             self._quiet_round()
             if len(self.finals) == len(self.said) and not self._busy():
-                return
+                break
             self.advance(2_000)
+        # What was learned last may contradict a final record: corrections take a while.
+        for _ in range(2):
+            self.advance(LIMITS.settle_ms)
+            self._quiet_round()
 
     def _busy(self) -> bool:
         waiting = any(p.issues or p.flights or p.asks for p in self.processes)

@@ -10,6 +10,7 @@ import yaml
 
 from bridge.config import Settings, load
 from bridge.config.environment import shape, variable, variables
+from bridge.config.ownership import Ownership
 from bridge.config.tree import Settings as Tree
 from bridge.errors import ConfigError
 from bridge.verbs import reference
@@ -166,6 +167,32 @@ def test_all_problems_are_listed_at_once(file: Path) -> None:
     assert "hunter" not in "\n".join(found)
 
 
+def test_ownership_may_be_one_word(tmp_path: Path) -> None:
+    """The word is the mode, and variables may add to it."""
+    file = tmp_path / "settings.yaml"
+    file.write_text("ownership: group\nfinery: {a: {subscriptions: [instruments]}}\n")
+    more = {"FEEDBRIDGE_OWNERSHIP__PARTITIONS": "48"}
+
+    found = load(file, more, venues=False).ownership
+
+    assert (found.mode, found.partitions) == ("group", 48)
+    word = {"FEEDBRIDGE_OWNERSHIP": "static"}
+    assert load(file, word, venues=False).ownership.mode == "static"
+
+
+def test_only_the_older_protocol_takes_times() -> None:
+    """Librdkafka refuses them with KIP-848, where the broker decides."""
+    ownership = Ownership(session_timeout_s=9)
+
+    found = ownership.properties({"client.id": "x"})
+
+    assert found["session.timeout.ms"] == "9000"
+    assert found["heartbeat.interval.ms"] == "1500"
+    newer = {"group.protocol": "Consumer"}
+    assert ownership.properties(newer) == newer
+    assert ownership.lease_s == 7.5
+
+
 @pytest.mark.parametrize(
     ("more", "line"),
     [
@@ -181,7 +208,8 @@ def test_all_problems_are_listed_at_once(file: Path) -> None:
          "kafka.queue_messages: 2.5 was seen; give a whole number"),
         ({"topics": {"create": "perhaps"}},
          "topics.create: 'perhaps' was seen; give true or false"),
-        ({"ownership": "group"}, "ownership: 'group' was seen; give 'static'"),
+        ({"ownership": "groups"},
+         "ownership.mode: 'groups' was seen; give 'static' or 'group'"),
         ({"kafka": {"options": {"acks": 1}}},
          ("kafka.options.acks: is feedbridge's own; remove it; every record waits for "
          "all replicas")),
@@ -191,7 +219,7 @@ def test_all_problems_are_listed_at_once(file: Path) -> None:
          ("topics.dead_letter: 'a b' is a name, but a topic name has only letters, "
          "digits, dot, underscore and hyphen")),
         ({"topics": {"dead_letter": "x", "feed_state": "x"}},
-         "topics.feed_state: is the dead-letter topic, too"),
+         "topics.feed_state: is the topic of dead_letter, too"),
         ({"topics": {"overrides": {"cfbenchmarks.valeu": {}}}},
          ("topics.overrides.cfbenchmarks.valeu: no such stream; did you mean "
          "cfbenchmarks.value?")),
@@ -410,6 +438,10 @@ def test_too_many_connections_to_one_host_are_refused(file: Path) -> None:
     [line] = problems(file, {"cfbenchmarks": parts}, environ)
 
     assert "101 connections to www.cfbenchmarks.com are needed and 100 allowed" in line
+    shared = {"cfbenchmarks": parts, "ownership": "group"}
+    assert load(write(file, shared), environ).ownership.mode == "group"
+    few = {"cfbenchmarks": parts, "transport": {"workers_per_address": 2}}
+    assert "and 50 allowed" in problems(file, few, environ)[0]
 
 
 def test_two_streams_in_one_topic_are_refused(file: Path) -> None:

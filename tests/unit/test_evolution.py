@@ -21,6 +21,7 @@ SCHEMAS = {name: load(text) for name, text in bundled().items()}
 OTHERS = {
     "feedbridge.Control",
     "feedbridge.FeedState",
+    "feedbridge.Subscription",
     "finery.Command",
     "finery.Response",
 }

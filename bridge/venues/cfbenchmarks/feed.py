@@ -159,7 +159,8 @@ class Feed:
 
     def leave(self) -> list[Event]:
         """Return the command that ends the subscription, if there is one."""
-        return [self._unsubscribe()] if self.life.held else []
+        held = self.life.held and self.life.phase is not Phase.ENDED
+        return [self._unsubscribe()] if held else []
 
     def end(self, reason: Reason, detail: str = "") -> list[Event]:
         """Report what is missing and close the sequence."""

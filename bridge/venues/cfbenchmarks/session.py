@@ -7,7 +7,7 @@ the transport's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from bridge.core.backoff import Backoff
@@ -102,7 +102,9 @@ class CfBenchmarksSession:
 
     def lost(self, channel: int, count: int, now: Now, detail: str) -> Events:
         """Announce the loss and subscribe afresh."""
-        feed = self._feeds[channel]
+        feed = next((f for f in self._feeds if f.channel == channel), None)
+        if feed is None:
+            return []
         steps = feed.life.broken(now.mono_ns, Reason.DELIVERY_FAILED, detail, count)
         return feed.act(steps, now.mono_ns)
 
@@ -122,12 +124,16 @@ class CfBenchmarksSession:
             events += feed.act(feed.life.heal(now.mono_ns), now.mono_ns)
         return events
 
+    def drop(self, names: Collection[str], reason: Reason) -> Events:
+        """Let these subscriptions go; their frames are still known, and discarded."""
+        going = [feed for feed in self._feeds if feed.name in names]
+        self._feeds = [feed for feed in self._feeds if feed.name not in names]
+        return _ended(going, reason)
+
     def stop(self, reason: Reason) -> Events:
         """Unsubscribe from everything, then end every sequence."""
         self._info_due_ns = None
-        leaving = [event for feed in self._feeds for event in feed.leave()]
-        ending = [event for feed in self._feeds for event in feed.end(reason)]
-        return leaving + ending
+        return _ended(self._feeds, reason)
 
     def closed(self, detail: str) -> Events:
         """End every sequence with a gap."""
@@ -227,8 +233,10 @@ class CfBenchmarksSession:
 
     def _on_bad(self, bad: frames.Bad, data: bytes, _received_ns: int) -> list[Event]:
         """Hand over what cannot be read; no state depends on it, so nothing rebinds."""
-        self.tally.unreadable += 1
         feed = self._by_frame.get((bad.type, bad.id))
+        if feed is not None and feed not in self._feeds:
+            return self._misplaced(feed, bad.id, data)
+        self.tally.unreadable += 1
         channel = None if feed is None else feed.channel
         return [Unreadable(channel, bad.reason, bad.error, data)]
 
@@ -253,3 +261,9 @@ class CfBenchmarksSession:
             "no subscription was answered: the venue is quiet, or the login is not "
             "valid, since a failed login may look like silence",
         )
+
+
+def _ended(feeds: Sequence[Feed], reason: Reason) -> list[Event]:
+    """Unsubscribe from what the venue holds of them, then end their sequences."""
+    leaving = [event for feed in feeds for event in feed.leave()]
+    return leaving + [event for feed in feeds for event in feed.end(reason)]

@@ -110,6 +110,11 @@ class Bound:
         """Turn the lifecycle's steps into events, its asks into the venue's words."""
         return [step if isinstance(step, Mark) else self._ask(step) for step in steps]
 
+    def leave(self) -> list[Event]:
+        """Return the words that let go of it, if the venue may hold it."""
+        held = self.life.held and self.life.phase is not Phase.ENDED
+        return [Send(self.words("unbind"))] if held else []
+
     def _ask(self, ask: Ask) -> Event:
         if ask is Ask.RECONNECT:
             detail = f"no answer to the bind of {self.binding.name}"

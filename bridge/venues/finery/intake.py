@@ -157,13 +157,17 @@ class Intake:
         return bound.act(steps)
 
     def _answer(self, bound: Bound, head: Head) -> Events:
-        if head.action == "U":
-            steps = bound.released(self.now_ns)
-        else:
-            failure = code(error_code(read(head.data)))
-            steps = bound.refused(failure, self.now_ns)
+        """Take an answer; a dropped binding learns nothing from it, readable or not."""
+        dropped = bound.life.phase is Phase.ENDED
+        steps = [] if dropped else self._learned(bound, head)
         self.tally.control += 1
         return bound.act(steps)
+
+    def _learned(self, bound: Bound, head: Head) -> list[Step]:
+        if head.action == "U":
+            return bound.released(self.now_ns)
+        failure = code(error_code(read(head.data)))
+        return bound.refused(failure, self.now_ns)
 
     def _status(self, head: Head, received_ns: int) -> Events:
         if head.action != "Z":

@@ -45,6 +45,7 @@ class FineryOrderSession:
         self.lost = inner.lost
         self.cut = inner.cut
         self.heal = inner.heal
+        self.drop = inner.drop
         self.stop = inner.stop
         self.closed = inner.closed
         self.positions = inner.positions

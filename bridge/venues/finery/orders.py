@@ -44,6 +44,10 @@ class FineryOrders:
         """Return which orders end with the connection, after an answered command."""
         return ties.retie(tied, method, params, result)
 
+    def untouched(self, result: Result) -> bool:
+        """Tell whether an accepted order has no deal: removed, it leaves no trace."""
+        return ties.untouched(result)
+
     def steps(self, body: str) -> Mapping[str, Steps]:
         """Return the balance steps of each instrument's two currencies.
 
@@ -59,11 +63,12 @@ class FineryOrders:
 
     def plan(self, source: Source) -> Plan:
         """Return the plan of the order connection: its status, and nothing bound."""
+        name = NAME + source.part
         return Plan(
             source=source.name,
             venue="finery",
-            name=NAME,
-            subscriptions=(status_subscription(source.name, NAME),),
+            name=name,
+            subscriptions=(status_subscription(source.name, name),),
             bindings=(),
             url=source.url,
             options=source.options,

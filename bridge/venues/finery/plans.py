@@ -23,8 +23,6 @@ from bridge.venues.finery.session import FinerySession, status_subscription
 from bridge.venues.finery.streams import BINDS, STREAMS
 
 BOOKS_PER_CONNECTION = 50
-# Source: Finery docs, WebSocket API, limits: at most 100 connections per IP.
-MAX_CONNECTIONS = 100
 LONG_MAX = 2**63 - 1
 ID_MAX = 2**32 - 1  # client ids are uint32; source: Finery docs, data types
 
@@ -71,13 +69,7 @@ class Finery:
             found += [f"{wanted.name}: {text}" for text in _problems(wanted)]
         if found:
             return found
-        found += _collisions(source.wanted)
-        if not found and len(self.plans(source)) > MAX_CONNECTIONS:
-            found.append(
-                f"more than {MAX_CONNECTIONS} connections, the venue's limit per IP: "
-                "raise books_per_connection or spread the books over sources"
-            )
-        return found
+        return [*found, *_collisions(source.wanted)]
 
     def plans(self, source: Source) -> Sequence[Plan]:
         """Put books on connections of their own, and all lists on `account`."""
@@ -111,11 +103,12 @@ def _plan(source: Source, name: str, group: Sequence[Wanted]) -> Plan:
         subscriptions += _subscriptions(source.name, wanted)
         channels = tuple(range(first, len(subscriptions)))
         bindings.append(_binding(wanted, channels))
-    subscriptions.append(status_subscription(source.name, name))
+    whole = name + source.part
+    subscriptions.append(status_subscription(source.name, whole))
     return Plan(
         source=source.name,
         venue="finery",
-        name=name,
+        name=whole,
         subscriptions=tuple(subscriptions),
         bindings=tuple(bindings),
         url=source.url,

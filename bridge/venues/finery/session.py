@@ -6,7 +6,7 @@ concerns the connection as a whole in `link`, the ways of a message in `intake`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bridge.core.backoff import Backoff
@@ -22,7 +22,6 @@ from bridge.core.model import (
     Now,
     Plan,
     Reason,
-    Send,
     State,
     Subscription,
 )
@@ -138,12 +137,12 @@ class FinerySession:
 
     def lost(self, channel: int, count: int, now: Now, detail: str) -> Events:  # noqa: ARG002 - the last tick is near enough
         """Announce records that never reached Kafka, and rebind for fresh ones."""
-        reason = Reason.DELIVERY_FAILED
+        reason, now_ns = Reason.DELIVERY_FAILED, self._intake.now_ns
         if channel == self._status:
             return [Mark(channel, State.GAP, reason, detail, count), *self._restated()]
-        bound = next(b for b in self._bounds if channel in b.binding.channels)
-        steps = bound.life.broken(self._intake.now_ns, reason, detail, count)
-        return bound.act(_counted_once(step, channel) for step in steps)
+        of = [b for b in self._bounds if channel in b.binding.channels]
+        told = _each(of, lambda b: b.life.broken(now_ns, reason, detail, count))
+        return [_counted_once(event, channel) for event in told]
 
     def cut(self, now: Now) -> Events:
         """Let every binding go; what is not bound yet waits for `heal`."""
@@ -158,12 +157,19 @@ class FinerySession:
         self._cut = False
         return _each(self._bounds, self._park if self._link.trouble else self._start)
 
+    def drop(self, names: Collection[str], reason: Reason) -> Events:
+        """Let these bindings go; the intake still knows what to discard."""
+        going = [b for b in self._bounds if b.binding.name in names]
+        self._bounds = [b for b in self._bounds if b.binding.name not in names]
+        return _ended(going, reason)
+
     def stop(self, reason: Reason) -> Events:
         """Unbind what the venue holds, then end every sequence."""
         self._over = True
-        unbinds = [Send(b.words("unbind")) for b in self._bounds if b.life.held]
-        ended = _each(self._bounds, lambda bound: bound.life.ended(reason))
-        return [*unbinds, *ended, Mark(self._status, State.ENDED, reason)]
+        return [
+            *_ended(self._bounds, reason),
+            Mark(self._status, State.ENDED, reason),
+        ]
 
     def closed(self, detail: str) -> Events:
         """End every sequence of a lost connection, each behind a gap."""
@@ -258,22 +264,30 @@ def _each(
     return [event for bound in bounds for event in bound.act(steps(bound))]
 
 
-def _counted_once(step: Step, channel: int) -> Step:
+def _ended(bounds: Sequence[Bound], reason: Reason) -> list[Event]:
+    """Unbind what the venue holds of them, then end their sequences."""
+    unbinds = [event for bound in bounds for event in bound.leave()]
+    return [*unbinds, *_each(bounds, lambda bound: bound.life.ended(reason))]
+
+
+def _counted_once(event: Event, channel: int) -> Event:
     """Keep the number of lost records on the one subscription that lost them."""
-    if isinstance(step, Mark) and step.channel != channel:
-        return Mark(step.channel, step.state, step.reason, step.detail)
-    return step
+    if isinstance(event, Mark) and event.channel != channel:
+        return Mark(event.channel, event.state, event.reason, event.detail)
+    return event
 
 
 def status_subscription(source: str, plan: str) -> Subscription:
-    """Return the subscription to the status of the connection of that plan."""
+    """Return the subscription to the status of the connection of that plan.
+
+    It has no feed id: connections come and go, and must not have topics of their own.
+    """
     return Subscription(
         source=source,
         name=f"status:{plan}",
         stream=f"{VENUE_PREFIX}status",
         key=source,
         partition_key=source,
-        feed_id=plan,
     )
 
 

@@ -9,6 +9,9 @@ import msgspec
 from bridge.venues.base import Stream
 
 BOOKS_STALE_AFTER_MS = 120_000
+# A list speaks when its account trades, a book with every change of its market; the
+# venue names no rate. Twice what the simulator sends by default; our choice.
+BOOK_WEIGHT = 10
 
 _BOOK = "Full book first, then every change in the venue's order, and the book again."
 _LIST = "Every entity in a framed snapshot, then every change in the venue's order."
@@ -22,6 +25,7 @@ def _book(name: str) -> Stream:
         key="instrument",
         guarantee=_BOOK,
         stale_after_ms=BOOKS_STALE_AFTER_MS,
+        weight=BOOK_WEIGHT,
     )
 
 

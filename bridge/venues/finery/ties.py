@@ -33,6 +33,11 @@ def retie(
     return tied
 
 
+def untouched(result: Result) -> bool:
+    """Tell whether an order has no deal, and leaves no trace where it is removed."""
+    return not _reply(result).get("deals")
+
+
 def _reply(result: Result) -> Mapping[str, Any]:
     try:
         read = json.loads(result.body) if result.body else {}

@@ -532,9 +532,28 @@ def test_only_what_contradicts_is_corrected(
     assert contradicts(result(truth), result(binding)) is wrong
     bench = Bench().sent()
     bench.entry(their_final(result(binding)), 20)
-    said = bench.take(bench.claims.late(key(), result(truth), at(30)))
+    assert bench.claims.late(key(), result(truth), at(30)) == []
+    assert bench.tick(29 + SETTLED_MS) == []
+    said = bench.tick(30 + SETTLED_MS)
     assert said == ([f"CORRECTION {truth.name}"] if wrong else [])
-    assert bench.claims.late(key(), result(truth), at(31)) == []
+    bench.sync(31 + SETTLED_MS)
+    assert bench.claims.late(key(), result(truth), at(31 + SETTLED_MS)) == []
+    assert bench.tick(32 + 2 * SETTLED_MS) == []
+
+
+def test_an_order_that_went_with_its_connection_left_no_trace() -> None:
+    """It was accepted, and removed without a deal: both are so, and stay so."""
+    bench = Bench().sent()
+    bench.entry(their_final(result(Outcome.NO_TRACE)), 20)
+    assert bench.claims.answered(key(), DONE, at(30)) == []
+    bench.claims.took(key(), at(31))
+    assert bench.tick(30 + SETTLED_MS) == []
+
+    early = Bench().sent()
+    early.take(early.claims.answered(key(), DONE, at(9)))
+    early.claims.took(key(), at(10))
+    assert early.entry(their_final(result(Outcome.NO_TRACE)), 20) == ["Commit 1"]
+    assert early.tick(20 + SETTLED_MS) == []
 
 
 @pytest.mark.parametrize("code", sorted(STATES))
@@ -551,8 +570,8 @@ def test_an_answer_before_somebody_elses_final_corrects_it() -> None:
     """The comparison is made when the final record is read."""
     bench = Bench().sent()
     assert bench.take(bench.claims.answered(key(), DONE, at(9))) == ["FINAL DONE"]
-    said = bench.entry(their_final(result(Outcome.NO_TRACE)), 20)
-    assert said == ["CORRECTION DONE", "Commit 1"]
+    assert bench.entry(their_final(result(Outcome.NO_TRACE)), 20) == ["Commit 1"]
+    assert bench.tick(20 + SETTLED_MS) == ["CORRECTION DONE"]
 
 
 def test_an_answer_while_the_final_is_under_way_waits_for_it() -> None:
@@ -560,7 +579,9 @@ def test_an_answer_while_the_final_is_under_way_waits_for_it() -> None:
     bench = Bench().asking()
     bench.take(bench.claims.found(key(), Finding(asked=True), at(11_000)))
     assert bench.claims.late(key(), DONE, at(11_001)) == []
-    assert bench.sync(11_002) == ["CORRECTION DONE", "Commit 1"]
+    assert bench.sync(11_002) == ["Commit 1"]
+    assert bench.tick(11_002 + SETTLED_MS) == ["CORRECTION DONE"]
+    assert bench.sync(11_002 + SETTLED_MS) == []
     assert bench.claims.corrections == 1
 
 
@@ -571,6 +592,7 @@ def test_a_correction_in_the_log_is_not_made_twice() -> None:
     bench.entry(theirs(phase=Phase.CORRECTION, result=DONE), 21)
     bench.entry(theirs(9, phase=Phase.CORRECTION, result=DONE), 22)
     assert bench.claims.late(key(), DONE, at(30)) == []
+    assert bench.tick(30 + SETTLED_MS) == []
     assert bench.claims.corrections == 2
 
 
@@ -758,7 +780,8 @@ def test_a_witness_corrects_what_it_knows_to_be_untrue() -> None:
     assert bench.claims.unsettled == 1
     assert bench.take(bench.claims.answered(key(), DONE, at(9))) == []
     said = bench.entry(their_final(result(Outcome.NO_TRACE)), 20)
-    assert said == ["CORRECTION DONE"]
+    assert said == []
     assert bench.claims.unsettled == 0
-    bench.claims.lost(bench.appended[-1], at(21))
-    assert bench.tick(22) == ["CORRECTION DONE"]
+    assert bench.tick(20 + SETTLED_MS) == ["CORRECTION DONE"]
+    bench.claims.lost(bench.appended[-1], at(21 + SETTLED_MS))
+    assert bench.tick(22 + SETTLED_MS) == ["CORRECTION DONE"]

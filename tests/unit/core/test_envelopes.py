@@ -22,13 +22,17 @@ from bridge.core.envelopes import (
     COMMAND,
     CONTROL,
     RESPONSE,
+    SUBSCRIPTION,
     Answer,
     Control,
+    Desired,
+    DesiredState,
     Reader,
     Request,
     Shown,
     command_writer,
     control_writer,
+    desired_writer,
     positional,
     response_writer,
 )
@@ -43,6 +47,7 @@ HEADERS = {name: CODEC.single_object_header(name) for name in CODEC.names()}
 WRITE = response_writer(CODEC, HEADERS[RESPONSE])
 ORDER = command_writer(CODEC, HEADERS[COMMAND])
 SET = control_writer(CODEC, HEADERS[CONTROL])
+WISH = desired_writer(CODEC, HEADERS[SUBSCRIPTION])
 
 REMOVED = (5, (1235, 8000000))  # OrderRemoved
 RESULT = Result(
@@ -179,7 +184,7 @@ def test_a_claim_that_does_not_fit_is_our_own_fault() -> None:
 def test_the_enums_are_the_schemas() -> None:
     """The index that is written stands for the symbol that the schema names."""
     symbols = {}
-    for part in (*_fields(RESPONSE), *_fields(CONTROL)):
+    for part in (*_fields(RESPONSE), *_fields(CONTROL), *_fields(SUBSCRIPTION)):
         for kind in part["type"] if isinstance(part["type"], list) else [part["type"]]:
             if isinstance(kind, dict) and kind["type"] == "enum":
                 symbols[kind["name"]] = kind["symbols"]
@@ -188,6 +193,7 @@ def test_the_enums_are_the_schemas() -> None:
         ("Outcome", Outcome),
         ("Evidence", Evidence),
         ("TradingState", Trading),
+        ("DesiredState", DesiredState),
     ):
         assert symbols.pop(name) == [member.name for member in enum]
         assert [*enum] == [*range(len(enum))]
@@ -213,6 +219,23 @@ def _fields(name: str) -> list[dict[str, Any]]:
 def test_a_control_survives_the_log(control: Control) -> None:
     """What an operator sets is what every worker reads."""
     assert READER.control(SET(control)) == control
+
+
+@given(
+    st.builds(
+        Desired,
+        source=_TEXT,
+        subscription=_TEXT,
+        state=st.sampled_from(DesiredState),
+        options=_TEXT,
+        reason=_TEXT,
+        by=_TEXT,
+        at_ms=_MS,
+    )
+)
+def test_a_desired_subscription_survives_the_log(desired: Desired) -> None:
+    """What is asked for at run time is what every worker reads."""
+    assert READER.desired(WISH(desired)) == desired
 
 
 @given(st.builds(Request, _TEXT, _TEXT, _TEXT, _TEXT, st.none() | _MS))
@@ -270,6 +293,14 @@ VALUES = {
     COMMAND: ORDER(Request("r", "del", "desk", ("Del", {"orderId": 1}), 5)),
     RESPONSE: WRITE(ENTRY, 3, Shown(result=REMOVED)),
     CONTROL: SET(Control(account="desk", state=Trading.HALTED, by="ops", at_ms=9)),
+    SUBSCRIPTION: WISH(
+        Desired(
+            source="desk",
+            subscription="orders",
+            state=DesiredState.UNWANTED,
+            at_ms=9,
+        )
+    ),
 }
 
 
@@ -375,6 +406,18 @@ def test_an_unknown_trading_state_is_unknown() -> None:
     reader, schema = _foreign(CONTROL, state=state, by=..., reason=..., at=...)
     value = _written(schema, {"account": "desk", "state": "PAUSED"})
     assert reader.control(value) == Control(account="desk", state=Trading.UNKNOWN)
+
+
+def test_an_unknown_desired_state_is_unknown() -> None:
+    """A state of a newer version is not taken for WANTED or UNWANTED."""
+    state = copy.deepcopy(_fields(SUBSCRIPTION)[2])
+    state["type"]["symbols"].append("PAUSED")
+    left_out: dict[str, Any] = dict.fromkeys(("options", "reason", "by", "at"), ...)
+    reader, schema = _foreign(SUBSCRIPTION, state=state, **left_out)
+    datum = {"source": "desk", "subscription": "orders", "state": "PAUSED"}
+    assert reader.desired(_written(schema, datum)) == Desired(
+        source="desk", subscription="orders", state=DesiredState.UNKNOWN
+    )
 
 
 def _record_of(schema: object) -> Reader:

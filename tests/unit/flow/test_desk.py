@@ -47,6 +47,9 @@ class Venue:
     ) -> frozenset[int]:
         return tied | {len(tied) + 1}
 
+    def untouched(self, result: Result) -> bool:
+        return True
+
     def lookup(self, claim: Claim, now_ms: int) -> Lookup:
         return Lookup(list(self.questions))
 
@@ -94,6 +97,9 @@ class Shelf:
 
     def doubt(self, key: Key, why: str, now: Now) -> None:
         self.told.append(f"doubt {key.req_id}: {why}")
+
+    def took(self, key: Key, now: Now) -> None:
+        self.told.append(f"took {key.req_id}")
 
     def late(self, key: Key, result: Result, now: Now) -> None:
         self.told.append(f"late {key.req_id} {result.outcome.name}")
@@ -207,6 +213,7 @@ def test_the_orders_that_end_with_a_connection_are_told() -> None:
     stage.desk.reply(Reply(number=2))
 
     assert stage.desk.left(stage.now) == "cancelled on disconnect: 1, 2"
+    assert stage.shelf.told[-2:] == ["took a", "took b"]
     assert stage.desk.left(stage.now) == ""
 
 

@@ -109,7 +109,6 @@ def test_book_subscription() -> None:
             stream="finery.status",
             key="desk",
             partition_key="desk",
-            feed_id="books-1",
         ),
     )
 
@@ -244,15 +243,6 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
             (
                 "options.speed is not known here: drop it "
                 "(known: books_per_connection, crossed_seconds, json_ping, login)"
-            )
-        ],
-    ),
-    (
-        source(*(f"book.global:A{n}-USD" for n in range(101)), books_per_connection=1),
-        [
-            (
-                "more than 100 connections, the venue's limit per IP: raise "
-                "books_per_connection or spread the books over sources"
             )
         ],
     ),

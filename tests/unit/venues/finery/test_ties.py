@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.core.orders import Evidence, Outcome, Result
-from bridge.venues.finery.ties import retie
+from bridge.venues.finery.ties import retie, untouched
 
 COD, PLAIN = {"cod": True}, {"cod": False}
 
@@ -41,3 +41,16 @@ def test_ties_follow_what_was_answered(
 ) -> None:
     """Only what rests with `cod` is tied; what is removed or replaced is not."""
     assert retie(frozenset({1, 2}), method, params, done(body)) == after
+
+
+@pytest.mark.parametrize(
+    ("body", "nothing"),
+    [
+        ('{"id":3,"remainingSize":8,"deals":[]}', True),
+        ('{"id":3,"remainingSize":8}', True),
+        ('{"id":3,"remainingSize":5,"deals":[{"id":9,"size":3}]}', False),
+    ],
+)
+def test_only_what_was_dealt_leaves_a_trace(body: str, nothing: bool) -> None:
+    """A removed order without a deal is in no list of the venue."""
+    assert untouched(done(body)) is nothing
