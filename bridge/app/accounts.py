@@ -28,7 +28,7 @@ from bridge.core.refusals import refuse
 from bridge.edge.websocket import connect
 from bridge.flow.connection import Connection, Log
 from bridge.flow.desk import Desk
-from bridge.flow.feed import Clock
+from bridge.flow.pacer import Clock
 from bridge.venues.base import OrderVenue, Session, Source
 
 INSTRUMENTS = "instruments"
@@ -169,6 +169,9 @@ class Account:
     def doubt(self, key: Key, why: str, now: Now) -> None:
         """Nothing to note: it is asked again."""
 
+    def took(self, key: Key, now: Now) -> None:
+        """Nothing to note: a read places no order."""
+
     def late(self, key: Key, result: Result, now: Now) -> None:
         """Take a late answer as well as one in time."""
         self.answered(key, result, now)
@@ -206,8 +209,13 @@ class OrderParts:
 
     def joined(self, connection: Connection, _now: Now) -> None:
         """Let the desk use the connection."""
+        self._parts.welcomed.add(connection.plan.source)
         self._parts.order_connections.add(connection)
         self._account.desk.joined(connection)
+
+    def welcome(self, source: str) -> bool:
+        """Tell whether the venue has ever let this account in."""
+        return self._parts.welcome(source)
 
     def left(self, connection: Connection) -> str:
         """What was in flight is in doubt; tell which orders end with it."""

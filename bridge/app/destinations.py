@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bridge.config import Settings
 from bridge.config.plans import schema_of, wanted_topics
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec, confluent_header
-from bridge.core.envelope_values import COMMAND, CONTROL, RESPONSE
+from bridge.core.envelope_values import COMMAND, CONTROL, RESPONSE, SUBSCRIPTION
+from bridge.core.model import Plan
 from bridge.core.topics import topic_of
 from bridge.edge.admin import Admin, TopicSpec
 from bridge.edge.clock import Clock
@@ -49,7 +50,12 @@ def schemas_by_topic(settings: Settings) -> dict[str, str]:
         found |= {topic: COMMAND, section.responses: RESPONSE}
     if settings.commands:
         found[settings.topics.control] = CONTROL
-    return {**found, settings.topics.feed_state: FEED_STATE_SCHEMA}
+    topics = settings.topics
+    return {
+        **found,
+        topics.feed_state: FEED_STATE_SCHEMA,
+        topics.subscriptions: SUBSCRIPTION,
+    }
 
 
 def login_of(settings: Settings) -> Login | None:
@@ -69,28 +75,50 @@ class Preparation:
     """Makes sure of topics and schemas before the first record."""
 
     def __init__(
-        self, settings: Settings, codec: Codec, clock: Clock, backoff: Backoff, log: Log
+        self,
+        settings: Settings,
+        schemas: Mapping[str, str],
+        codec: Codec,
+        clock: Clock,
+        backoff: Backoff,
+        log: Log,
     ) -> None:
-        """Open nothing yet; `backoff` spaces the attempts while something is away."""
+        """Open nothing yet.
+
+        Args:
+            settings: what is set.
+            schemas: the bundled schema texts by full name.
+            codec: compiled from them.
+            clock: the time.
+            backoff: spaces the attempts while something is away.
+            log: writes one line a change of state.
+        """
         self._settings = settings
+        self._schemas = schemas
         self._codec = codec
         self._clock = clock
         self._backoff = backoff
         self._log = log
 
-    async def destinations(self, schemas: Mapping[str, str]) -> dict[str, Destination]:
-        """Return every destination by topic.
-
-        Args:
-            schemas: the bundled schema texts by full name.
+    async def destinations(self) -> dict[str, Destination]:
+        """Return every destination that the settings need, by topic.
 
         Raises:
             KafkaError: a topic is missing and may not be created.
             SchemaError: the registry answered, and waiting would not help.
         """
-        wanted = schemas_by_topic(self._settings)
-        headers = await self._headers(wanted, schemas)
-        counts = await self._partitions()
+        plans = self._settings.connections()
+        return await self.more(plans, schemas_by_topic(self._settings))
+
+    async def more(
+        self, plans: Sequence[Plan], wanted: Mapping[str, str]
+    ) -> dict[str, Destination]:
+        """Return the destinations of the topics `wanted`, with their schemas' names.
+
+        Raises as `destinations`, for the topics of `plans`.
+        """
+        headers = await self._headers(wanted)
+        counts = await self._partitions(plans)
         return {
             topic: Destination(topic, schema, counts[topic], headers[topic])
             for topic, schema in wanted.items()
@@ -103,16 +131,14 @@ class Preparation:
             raise SchemaError(f"schema id {schema_id}, but registry.url is not set")
         return Registry(login).schema(schema_id)
 
-    async def _headers(
-        self, wanted: Mapping[str, str], schemas: Mapping[str, str]
-    ) -> dict[str, bytes]:
+    async def _headers(self, wanted: Mapping[str, str]) -> dict[str, bytes]:
         login = login_of(self._settings)
         if login is None:
             header = self._codec.single_object_header
             return {topic: header(schema) for topic, schema in wanted.items()}
         ids = await wait_for_ids(
             Registry(login),
-            {subject_of(topic): schemas[schema] for topic, schema in wanted.items()},
+            {subject_of(name): self._schemas[full] for name, full in wanted.items()},
             auto_register=self._settings.registry.auto_register,
             sleep=self._clock.sleep,
             delay=self._backoff.failed,
@@ -120,9 +146,9 @@ class Preparation:
         )
         return {topic: confluent_header(ids[subject_of(topic)]) for topic in wanted}
 
-    async def _partitions(self) -> Mapping[str, int]:
+    async def _partitions(self, plans: Sequence[Plan]) -> Mapping[str, int]:
         """Return the partition count of every topic, creating what is missing."""
-        topics = {topic.name: topic for topic in wanted_topics(self._settings)}
+        topics = {topic.name: topic for topic in wanted_topics(self._settings, plans)}
         admin = Admin(self._settings.kafka.properties(), self._clock)
         counts = await self._known(admin, list(topics))
         missing = [topics[name] for name in topics if name not in counts]

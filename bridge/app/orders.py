@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from secrets import SystemRandom
+from typing import Any
 
 from bridge.app.accounts import Account, Guards, OrderParts
 from bridge.app.checks import Checks
 from bridge.app.destinations import Destination
+from bridge.app.orders_view import account_view, topic_view
 from bridge.app.parts import UUID_CHANCE_BITS, Parts
 from bridge.config.commands import CommandTopic
 from bridge.core.claims import Claims
@@ -28,8 +30,9 @@ from bridge.edge.journal import Journal
 from bridge.edge.producer import Budget, Failure, Producer
 from bridge.errors import BridgeError, KafkaError, SchemaError
 from bridge.flow import orders as flow
-from bridge.flow.feed import Feed, Pacer
+from bridge.flow.feed import Feed
 from bridge.flow.outlet import DeadLetters
+from bridge.flow.pacer import Pacer
 from bridge.venues import VENUES
 from bridge.venues.base import OrderVenue
 
@@ -86,7 +89,8 @@ class OrderPaths:
     async def open(self) -> None:
         """Join: trading states first, then the journals and groups."""
         self._check_partitions()
-        await self._control.open()
+        control = self._destinations[self._settings.topics.control]
+        await self._control.open(control.partitions)
         for journal in self._journals:
             journal.open()
         for group in self._groups:
@@ -112,11 +116,22 @@ class OrderPaths:
             await journal.close()
         await self._control.close()
 
+    def describe(self) -> Mapping[str, Any]:
+        """Return what the order path is doing, JSON-ready.
+
+        Outcomes, lost claims, double finals and corrections are those that the journals
+        of the assignments told since each was read; a window's past is among them.
+        """
+        return {
+            "topics": {name: topic_view(path) for name, path in self.paths.items()},
+            "accounts": {n: account_view(one) for n, one in self.accounts.items()},
+        }
+
     # -- building
 
     def _make_accounts(self) -> dict[str, Account]:
         found: dict[str, Account] = {}
-        sources = {s.name: s for s in self._settings.sources() if s.venue == VENUE}
+        sources = {source.name: source for source in self._settings.order_sources()}
         for section in self._settings.commands.values():
             for name in section.accounts:
                 if name not in found:

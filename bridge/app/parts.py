@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from secrets import SystemRandom
 
 from bridge.app.destinations import Destination
 from bridge.config import Settings
+from bridge.config.plans import schema_of
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec, Decoder
 from bridge.core.identity import uuid7
-from bridge.core.model import Handshake, Note, Now, Plan, Receiver, Transport
+from bridge.core.model import (
+    Handshake,
+    Note,
+    Now,
+    Plan,
+    Receiver,
+    Subscription,
+    Transport,
+)
 from bridge.core.routing import partition
 from bridge.core.topics import topic_of
 from bridge.edge.clock import Clock
 from bridge.edge.producer import Budget, Producer
 from bridge.edge.websocket import TransportOptions, connect
 from bridge.flow.connection import Connection, Log, Surroundings
-from bridge.flow.lanes import Route, Routes
+from bridge.flow.lanes import Route
+from bridge.flow.lease import FOREVER_NS, Lease
 from bridge.flow.losses import Losses
 from bridge.flow.outlet import DeadLetters, FeedStates, Ledger, Outlet, Sinks
 from bridge.flow.pressure import Pressure
@@ -44,6 +54,43 @@ class Nonces:
         """Return the next nonce, below 2**63."""
         self._last = max(self._last + 1, self._clock.now().wall_ns)
         return self._last
+
+
+class Routing:
+    """Where the records of a subscription go; destinations may be added later."""
+
+    def __init__(
+        self, template: str, destinations: Mapping[str, Destination], codec: Codec
+    ) -> None:
+        """Route by the topic that `template` gives a subscription."""
+        self._template = template
+        self._destinations = dict(destinations)
+        self._codec = codec
+
+    def add(self, destinations: Mapping[str, Destination]) -> None:
+        """Know more topics from now on."""
+        self._destinations |= destinations
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions a known topic has."""
+        return self._destinations[topic].partitions
+
+    def route(self, subscription: Subscription) -> Route:
+        """Return topic, partition count and encoder."""
+        to = self._destinations[self.topic(subscription)]
+        encoder = self._codec.encoder(to.schema, to.header)
+        return Route(to.topic, to.partitions, encoder)
+
+    def topic(self, subscription: Subscription) -> str:
+        """Return the topic of a subscription; it may not be known yet."""
+        venue, _, _ = subscription.stream.partition(".")
+        return topic_of(self._template, venue, subscription)
+
+    def missing(self, plans: Iterable[Plan]) -> dict[str, str]:
+        """Return the schema of every topic that these plans need and is not known."""
+        wanted = {self.topic(s): s.stream for p in plans for s in p.subscriptions}
+        known = self._destinations
+        return {t: schema_of(stream) for t, stream in wanted.items() if t not in known}
 
 
 class Parts:
@@ -72,11 +119,13 @@ class Parts:
         self.ledger = Ledger()
         self.connections: set[Connection] = set()
         self.order_connections: set[Connection] = set()
+        self.welcomed: set[str] = set()
         self.orders_blocked: Callable[[], bool] = lambda: False
         self._chance = SystemRandom()
         self._nonce = Nonces(clock)
         self._sources = {(s.venue, s.name): s for s in settings.sources()}
-        self._routes = routes(settings, destinations, codec)
+        self.lease = Lease(lease_ns(settings), clock.now)
+        self.routing = Routing(settings.topics.template, destinations, codec)
         self.losses = Losses(
             self.connections,
             _owner(Decoder(codec)),
@@ -103,6 +152,7 @@ class Parts:
             log,
             self.pressure.full,
             clock.now,
+            self.lease,
         )
 
     def session(self, plan: Plan, resume: Mapping[str, int]) -> Session:
@@ -124,7 +174,7 @@ class Parts:
         """Make the connection of one attempt, with an id and lanes of its own."""
         now_ms = self.clock.now().wall_ns // 1_000_000
         name = uuid7(now_ms, self._chance.getrandbits(UUID_CHANCE_BITS))
-        outlet = Outlet(plan, name, self._routes, self._sinks)
+        outlet = Outlet(plan, name, self.routing.route, self._sinks)
         return Connection(session, outlet, self._around)
 
     async def may_connect(self) -> None:
@@ -133,8 +183,13 @@ class Parts:
 
     def joined(self, connection: Connection, now: Now) -> None:
         """Pause or cut the connection like the others, if they are."""
+        self.welcomed.add(connection.plan.source)
         self.connections.add(connection)
         self.pressure.joined(connection, now)
+
+    def welcome(self, source: str) -> bool:
+        """Tell whether the venue has ever let this account in."""
+        return source in self.welcomed
 
     def left(self, connection: Connection) -> str:
         """Let the pressure forget the connection."""
@@ -174,20 +229,11 @@ class Parts:
         )
 
 
-def routes(
-    settings: Settings, destinations: Mapping[str, Destination], codec: Codec
-) -> Routes:
-    """Return the route of every subscription that the settings ask for."""
-    found = {}
-    for plan in settings.connections():
-        for subscription in plan.subscriptions:
-            topic = topic_of(settings.topics.template, plan.venue, subscription)
-            to = destinations[topic]
-            encoder = codec.encoder(to.schema, to.header)
-            found[subscription.source, subscription.name] = Route(
-                to.topic, to.partitions, encoder
-            )
-    return found
+def lease_ns(settings: Settings) -> int:
+    """Return how long a worker may stand still; without a group, for ever."""
+    if settings.ownership.mode != "group":
+        return FOREVER_NS
+    return int(settings.ownership.lease_s * 1e9)
 
 
 def transport_options(settings: Settings) -> TransportOptions:

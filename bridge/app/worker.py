@@ -13,6 +13,7 @@ from typing import Any
 from bridge.app.destinations import Preparation
 from bridge.app.orders import OrderPaths
 from bridge.app.parts import Parts
+from bridge.app.shares import Shares
 from bridge.config import Settings
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec
@@ -22,7 +23,8 @@ from bridge.edge.logs import Log, LogHandler
 from bridge.edge.producer import Producer
 from bridge.edge.schemas import bundled
 from bridge.errors import BridgeError, Undelivered
-from bridge.flow.feed import Feed, Pacer, first
+from bridge.flow.feed import Feed, first
+from bridge.flow.pacer import Pacer
 
 PULSE_S = 0.02
 BEATS_A_TICK = 5
@@ -40,8 +42,9 @@ class Worker:
         self._log = log
         self._clock = clock or SystemClock()
         self._parts: Parts | None = None
+        self._shares: Shares | None = None
         self._orders: OrderPaths | None = None
-        self._feeds: list[Feed] = []
+        self._desks: list[Feed] = []
         self._fatal: BridgeError | None = None
         self._halt = asyncio.Event()
 
@@ -86,6 +89,7 @@ class Worker:
                 "failed": producer.failed,
                 "outstanding_bytes": producer.outstanding_bytes,
             },
+            "ownership": self._shares.describe() if self._shares else None,
             "feeds": [
                 {
                     "source": feed.plan.source,
@@ -93,8 +97,9 @@ class Worker:
                     "reconnects": feed.reconnects,
                     "trouble": feed.trouble,
                 }
-                for feed in self._feeds
+                for feed in self._feeds()
             ],
+            "orders": self._orders.describe() if self._orders else None,
             "connections": [dict(c.describe(now)) for c in parts.connections],
         }
 
@@ -103,36 +108,50 @@ class Worker:
         codec = Codec(schemas)
         backoff = Backoff(SystemRandom().random, cap_seconds=10.0)
         preparation = Preparation(
-            self._settings, codec, self._clock, backoff, self._log
+            self._settings, schemas, codec, self._clock, backoff, self._log
         )
-        destinations = await preparation.destinations(schemas)
+        destinations = await preparation.destinations()
         parts = Parts(self._settings, destinations, codec, self._clock, self._log)
+        reader = Reader(codec, preparation.schema_by_id)
+        # Order connections have places of their own: feeds must not keep them waiting.
+        orders = max(1, len(self._settings.order_plans()))
+        feeds = max(1, self._settings.transport.own_connections - orders)
+        self._pacer = Pacer(self._clock, most=orders)
+        pacer = Pacer(self._clock, most=feeds)
+        self._shares = Shares(parts, preparation, reader, pacer, self._fail)
         if self._settings.commands:
-            reader = Reader(codec, preparation.schema_by_id)
             self._orders = OrderPaths(parts, codec, destinations, reader, self._fail)
         return parts
 
     async def _serve(self, parts: Parts, stop: asyncio.Event) -> None:
-        """Run the feeds and the pulse; the pulse outlives the feeds."""
-        pacer = Pacer(self._clock)
-        self._feeds = [Feed(p, parts, pacer) for p in self._settings.plans()]
-        desks = self._orders.feeds(pacer) if self._orders else []
+        """Run feeds, orders and the pulse; the pulse outlives both."""
+        self._desks = self._orders.feeds(self._pacer) if self._orders else []
         done, closed = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pulse(parts, done), name="pulse")
             group.create_task(self._heed(stop, done), name="heed")
             loops = [
-                group.create_task(self._guard(feed, self._halt), name=_named(feed))
-                for feed in self._feeds
-            ]
-            loops += [
                 group.create_task(self._guard(feed, closed), name=_named(feed))
-                for feed in desks
+                for feed in self._desks
             ]
             loops.append(group.create_task(self._take_orders(closed), name="orders"))
+            loops.append(group.create_task(self._run_feeds(), name="feeds"))
             await asyncio.wait(loops)
             done.set()
-        self._feeds += desks
+
+    async def _run_feeds(self) -> None:
+        """Run what is wanted here until the halt, then end it in order."""
+        assert self._shares is not None  # noqa: S101 - prepared
+        try:
+            if not self._halt.is_set():
+                await first(self._shares.open(), self._halt.wait())
+                await self._halt.wait()
+            await self._shares.close()
+        except BridgeError as error:
+            self._fail(error)
+
+    def _feeds(self) -> list[Feed]:
+        return [*(self._shares.fleet.feeds if self._shares else ()), *self._desks]
 
     async def _take_orders(self, closed: asyncio.Event) -> None:
         """Take commands until the halt, finish them, then let their connections go."""
@@ -177,10 +196,13 @@ class Worker:
 
     async def _pulse(self, parts: Parts, done: asyncio.Event) -> None:
         """Serve delivery reports, pressure, losses and the sessions' time."""
+        shares = self._shares
+        assert shares is not None  # noqa: S101 - prepared
         beat = 0
         while not done.is_set():
             await self._clock.sleep(PULSE_S)
             now = self._clock.now()
+            shares.tick()
             parts.producer.poll()
             parts.losses.drain(now)
             parts.pressure.step(now)

@@ -70,6 +70,7 @@ class Topics(NamedTuple):
     control: str
     state: str
     status: str
+    subscriptions: str
 
 
 Opener = Callable[[Mapping[str, str], Topics], AbstractAsyncContextManager[Asker]]
@@ -255,7 +256,11 @@ def settings_of(
 ) -> Figures:
     """Return the settings of the worker under test, as its file would have them."""
     rest = {k: v for k, v in options.items() if k != "bootstrap.servers"}
-    own = {"dead_letter": topics.dead, "control": topics.control}
+    own = {
+        "dead_letter": topics.dead,
+        "control": topics.control,
+        "subscriptions": topics.subscriptions,
+    }
     feeds = topics.status.removesuffix("status") + "{stream}"
     return {
         "worker": {"name": "bench"},

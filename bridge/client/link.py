@@ -111,8 +111,12 @@ class Sender:
         self._wake = asyncio.Event()
         self._pump = asyncio.create_task(self._serve(), name="client sender")
 
-    async def send(self, topic: str, partition: int, key: bytes, value: bytes) -> Place:
+    async def send(
+        self, topic: str, partition: int, key: bytes, value: bytes | None
+    ) -> Place:
         """Write one record; return its place once all replicas have it.
+
+        None deletes, where the topic is compacted.
 
         Raises:
             Unconfirmed: Kafka did not confirm it.

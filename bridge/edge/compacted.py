@@ -56,22 +56,28 @@ class Follow:
         self._settled = asyncio.Event()
         self._journal = Journal(options, self, clock)
 
-    async def open(self) -> None:
+    async def open(self, partitions: int | None = None) -> None:
         """Start reading the topic's partitions, from their beginnings.
+
+        With their number given, no broker needs to answer yet.
 
         Raises:
             KafkaError: the topic is not there, or no broker answers.
         """
+        count = partitions or await self._count()
+        self._behind = set(range(count))
+        self._journal.open()
+        for partition in range(count):
+            self._journal.follow(self._topic, partition, None)
+
+    async def _count(self) -> int:
         counts = await self._admin.partition_counts([self._topic])
         if self._topic not in counts:
             raise KafkaError(
                 f"no such topic: {self._topic};"
                 " `feedbridge topics` lists what the settings need"
             )
-        self._behind = set(range(counts[self._topic]))
-        self._journal.open()
-        for partition in range(counts[self._topic]):
-            self._journal.follow(self._topic, partition, None)
+        return counts[self._topic]
 
     async def close(self) -> None:
         """End; nothing is called back from here on."""

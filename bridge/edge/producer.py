@@ -192,6 +192,22 @@ class Producer:
         sample, self._latency = self._latency, Latency()
         return sample
 
+    async def settled(self, timeout_s: float) -> bool:
+        """Wait until as many fates are known as there are records now; False if not.
+
+        Reports come in the order of sending but for partitions of different brokers,
+        so what was sent before this call is in Kafka then, or nearly.
+        """
+        wanted = self.produced
+        end_ns = self._clock.now().mono_ns + int(timeout_s * 1e9)
+        self.poll()
+        while self.acked + self.failed < wanted:
+            if self._clock.now().mono_ns >= end_ns:
+                return False
+            await self._clock.sleep(FLUSH_POLL_S)
+            self.poll()
+        return True
+
     # -- the end
 
     async def flush(self, timeout_s: float) -> Left:

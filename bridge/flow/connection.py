@@ -4,11 +4,14 @@
 
 All of it runs inside the transport's receive callback: no queue, task or future for a
 message. Everything that is not data goes through a table.
+
+A connection that is abandoned, or finds its lease over, falls silent: from then on it
+writes, sends and logs nothing, whatever is called, and discards what it receives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from bridge.core.model import (
@@ -27,6 +30,7 @@ from bridge.core.model import (
 )
 from bridge.core.orders import Reply
 from bridge.errors import SchemaError
+from bridge.flow.lease import Lease
 from bridge.flow.outlet import Ledger, Outlet
 from bridge.venues.base import Session
 
@@ -55,6 +59,7 @@ class Surroundings(NamedTuple):
     log: Log
     full: Callable[[], None]
     now: Callable[[], Now]
+    lease: Lease
 
 
 class Connection:
@@ -66,8 +71,9 @@ class Connection:
         self.outlet = outlet
         self.plan: Plan = outlet.plan
         self.closing: Close | None = None
-        self._kafka, self._ledger, self._log, self._full, self._now = around
-        self.replies: Callable[[Reply], None] = _unasked
+        self._kafka, self._ledger, self._log, self._full, self._now = around[:5]
+        self._lease = around.lease
+        self.replies: Callable[[Reply], None] = _nothing
         self._transport: Transport | None = None
         # The venue may speak before `connect` has returned: kept until `attach`.
         self._early: list[tuple[bytes, int]] | None = []
@@ -77,6 +83,7 @@ class Connection:
         self._paused = False
         self._ticked_ns = 0
         self._behind_ns = 0
+        self._dropped: set[int] = set()
         self._acts: dict[type, Callable[[Any, int], None]] = {
             Data: self._data,
             Mark: self._on_mark,
@@ -84,7 +91,7 @@ class Connection:
             Unreadable: self._on_unreadable,
             Close: self._on_close,
             Note: self._on_note,
-            Reply: self._on_reply,
+            Reply: lambda reply, _at_ns: self.replies(reply),
         }
 
     def now(self) -> Now:
@@ -98,6 +105,9 @@ class Connection:
 
     def attach(self, transport: Transport, now: Now) -> None:
         """Start the conversation on an open transport."""
+        if self._early is None:  # silenced while the transport was being opened
+            transport.abort()
+            return
         self._transport = transport
         self._ticked_ns = now.mono_ns
         self.apply(self.session.opened(now), now.wall_ns)
@@ -106,7 +116,9 @@ class Connection:
             self.on_frame(data, received_ns)
 
     def on_frame(self, data: bytes, received_ns: int) -> None:
-        """Take one message: decode, encode, produce."""
+        """Take one message: decode, encode, produce; not once the lease is over."""
+        if received_ns > self._lease.until_ns and self._lease.over:
+            self._expire()
         if self._early is not None:
             self._early.append((data, received_ns))
             return
@@ -127,7 +139,9 @@ class Connection:
             self._full()
 
     def apply(self, events: Events, at_ns: int) -> None:
-        """Carry out events that no frame caused."""
+        """Carry out events that no frame caused, unless the lease is over."""
+        if self._lease.over:
+            self._expire()
         for event in events:
             self._acts[type(event)](event, at_ns)
 
@@ -159,20 +173,41 @@ class Connection:
         self._cut = False
         self.apply(self.session.heal(self._time(now)), now.wall_ns)
 
+    def drop(self, names: Collection[str], reason: Reason, now: Now) -> None:
+        """Let these bindings go for good; the others do not notice."""
+        self.apply(self.session.drop(names, reason), now.wall_ns)
+        for binding in self.plan.bindings:
+            if binding.name in names:
+                self._dropped.update(binding.channels)
+
     def lost(self, subscription: str, count: int, detail: str, now: Now) -> bool:
-        """Report records that never reached Kafka; False if not ours."""
-        for channel, lane in enumerate(self.outlet.lanes):
-            if lane.subscription.name == subscription:
-                lost = self.session.lost(channel, count, self._time(now), detail)
-                self.apply(lost, now.wall_ns)
-                return True
-        return False
+        """Report records that never reached Kafka; False if not ours, or not any more.
+
+        The plan's name stands for what belongs to no single subscription.
+        """
+        channel = self._channel(subscription)
+        if channel is None:
+            return False
+        lost = self.session.lost(channel, count, self._time(now), detail)
+        self.apply(lost, now.wall_ns)
+        return True
 
     def finish(self, events: Events) -> None:
         """Write the last boundaries and let go of the transport."""
         self.apply(events, self._now().wall_ns)
-        self._ledger.discarded += self.session.tally.discarded
-        self._transport = None
+        self._let_go()
+
+    def silence(self) -> None:
+        """Fall silent for good and drop the transport; frames are still counted."""
+        early, self._early = self._early or [], None
+        self._ledger.frames += len(early)
+        self._ledger.discarded += len(early)
+        self._receive = self._discard
+        self._data = self._log = _nothing
+        self._acts = dict.fromkeys(self._acts, _nothing)
+        if self._transport is not None:
+            self._transport.abort()
+        self._let_go()
 
     def describe(self, now: Now) -> Mapping[str, Any]:
         """Return what a person wants to know of this connection, JSON-ready."""
@@ -186,6 +221,27 @@ class Connection:
             "bindings": [dict(b) for b in self.session.describe(now)],
         }
 
+    def _channel(self, name: str) -> int | None:
+        """Return the first channel under that name that was not dropped."""
+        names = [(s.name, self.plan.name) for s in self.plan.subscriptions]
+        found = (c for c, known in enumerate(names) if name in known)
+        return next((c for c in found if c not in self._dropped), None)
+
+    def _expire(self) -> None:
+        """Fall silent because the lease is over; said once."""
+        self._log("lease_over", source=self.plan.source, name=self.plan.name)
+        self.silence()
+
+    def _let_go(self) -> None:
+        """Let go of the transport, and account for what the session discarded."""
+        if self._transport is not None:
+            self._ledger.discarded += self.session.tally.discarded
+            self._transport = None
+
+    def _discard(self, data: bytes, received_ns: int) -> Events:  # noqa: ARG002 - Session.receive
+        self._ledger.discarded += 1
+        return ()
+
     def _time(self, now: Now) -> Now:
         """Return the session's present: our pauses are not the venue's silence."""
         step_ns = now.mono_ns - self._ticked_ns
@@ -196,10 +252,8 @@ class Connection:
     def _misfit(
         self, event: Data, error: SchemaError, raw: bytes, received_ns: int
     ) -> None:
-        self._on_unreadable(
-            Unreadable(event.channel, Reason.OUT_OF_RANGE, str(error), raw),
-            received_ns,
-        )
+        letter = Unreadable(event.channel, Reason.OUT_OF_RANGE, str(error), raw)
+        self._on_unreadable(letter, received_ns)
         lost = self.session.lost(event.channel, 1, self._time(self._now()), str(error))
         self.apply(lost, received_ns)
 
@@ -211,7 +265,7 @@ class Connection:
             self._log(
                 "subscription",
                 source=self.plan.source,
-                subscription=self.outlet.lanes[mark.channel].subscription.name,
+                subscription=self.plan.subscriptions[mark.channel].name,
                 connection=self.outlet.connection,
                 state=mark.state.name,
                 reason=str(mark.reason),
@@ -225,24 +279,22 @@ class Connection:
 
     def _on_unreadable(self, event: Unreadable, at_ns: int) -> None:
         """Write a dead letter; while cut it could pile up, so it is counted as lost."""
+        name = self.plan.name
+        if event.channel is not None:
+            name = self.plan.subscriptions[event.channel].name
         if not self._cut:
             self.outlet.dead_letter(event, at_ns)
-            return
-        channel = event.channel or 0
-        now = self._time(self._now())
-        self.apply(self.session.lost(channel, 1, now, event.error), at_ns)
+        elif not self.lost(name, 1, event.error, self._now()):
+            self._ledger.discarded += 1
 
     def _on_close(self, event: Close, _at_ns: int) -> None:
         self.closing = self.closing or event
         if self._transport is not None:
             self._transport.abort()
 
-    def _on_reply(self, event: Reply, _at_ns: int) -> None:
-        self.replies(event)
-
     def _on_note(self, event: Note, _at_ns: int) -> None:
         self._log(event.event, source=self.plan.source, **event.facts)
 
 
-def _unasked(_reply: Reply) -> None:
-    """Take a reply on a connection that carries no requests."""
+def _nothing(*_event: object, **_facts: object) -> None:
+    """Take what a silent connection should do, or a reply that nobody asked for."""

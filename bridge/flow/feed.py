@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Collection, Coroutine, Mapping
+from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from bridge.core.backoff import Backoff
 from bridge.core.model import Closed, Handshake, Now, Plan, Reason, Receiver, Transport
 from bridge.edge.websocket import UpgradeRefused
 from bridge.errors import VenueError, VenueRefused
 from bridge.flow.connection import Connection, Log
+from bridge.flow.pacer import Clock, Pacer
 from bridge.venues.base import Session
 
 STABLE_NS = 30_000_000_000
 REFUSED_RETRY_S = 60.0
 
 T = TypeVar("T")
-
-
-class Clock(Protocol):
-    """Time, as the loops need it."""
-
-    def now(self) -> Now:
-        """Return both clocks."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
 
 
 class Parts(Protocol):
@@ -46,6 +37,9 @@ class Parts(Protocol):
 
     def joined(self, connection: Connection, now: Now) -> None:
         """Take note of a connection that has just been opened."""
+
+    def welcome(self, source: str) -> bool:
+        """Tell whether the venue has ever let this account in, on any connection."""
 
     def left(self, connection: Connection) -> str:
         """Take note of a connection that is over; its last words come after.
@@ -66,25 +60,6 @@ class Parts(Protocol):
         """Open a transport; raises VenueUnreachable or UpgradeRefused."""
 
 
-class Pacer:
-    """Spaces the connection attempts to one host, whatever feeds make them."""
-
-    def __init__(self, clock: Clock, interval_s: float = 0.25) -> None:
-        """Let one attempt a host through every `interval_s` seconds."""
-        self._clock = clock
-        self._interval_ns = int(interval_s * 1e9)
-        self._next_ns: dict[str, int] = {}
-
-    async def turn(self, url: str) -> None:
-        """Wait for the next free moment of the host in `url`."""
-        host = urlsplit(url).netloc
-        now_ns = self._clock.now().mono_ns
-        at_ns = max(now_ns, self._next_ns.get(host, 0))
-        self._next_ns[host] = at_ns + self._interval_ns
-        if at_ns > now_ns:
-            await self._clock.sleep((at_ns - now_ns) / 1e9)
-
-
 async def first(
     one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, Any]
 ) -> T | None:
@@ -100,21 +75,51 @@ async def first(
 
 
 class Feed:
-    """Keeps the connection of one plan up until it is told to stop."""
+    """Keeps the connection of one plan up until it is told to stop.
+
+    `reason` is what the last boundaries will give; it is set before the stop.
+    """
 
     def __init__(self, plan: Plan, parts: Parts, pacer: Pacer) -> None:
         """Prepare; nothing is opened before `run`."""
         self.plan = plan
+        self.reason = Reason.STOPPED
         self.reconnects = 0
         self.trouble = "not connected yet"
         self._parts = parts
         self._pacer = pacer
         self._backoff = parts.backoff()
         self._resume: Mapping[str, int] = {}
-        self._welcome = False
+        self._connection: Connection | None = None
+        self._abandoned = asyncio.Event()
+
+    @property
+    def connection(self) -> Connection | None:
+        """Return the open connection, if there is one."""
+        connection = self._connection
+        return connection if connection is not None and connection.alive else None
+
+    def drop(self, names: Collection[str], plan: Plan, reason: Reason) -> None:
+        """Let bindings go at once; `plan`, without them, holds from the next attempt.
+
+        The channels of `plan` may differ from those of the open connection.
+        """
+        self.plan = plan
+        if self._connection is not None:
+            self._connection.drop(names, reason, self._parts.clock.now())
+
+    def abandon(self) -> None:
+        """Write nothing from this moment on, drop the connection, and end `run`."""
+        self._abandoned.set()
+        if self._connection is not None:
+            self._connection.silence()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; raises VenueRefused if the first login is refused."""
+        if not self._abandoned.is_set():
+            await first(self._run(stop), self._abandoned.wait())
+
+    async def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await first(self._parts.may_connect(), stop.wait())
             if stop.is_set():
@@ -134,17 +139,46 @@ class Feed:
             return self._refused(error)
         except VenueError as error:
             self.trouble = str(error)
-        if stop.is_set():
+        if stop.is_set() or self._abandoned.is_set():
             return 0.0
         wait_s = self._backoff.failed()
         self._log("disconnected", detail=self.trouble, retry_s=round(wait_s, 3))
         return wait_s
 
     async def _serve(self, session: Session, stop: asyncio.Event) -> None:
+        """Open and hold a connection; `held` is undone however that ends."""
         connection = self._parts.connection(self.plan, session)
+        self._connection = connection
+        with ExitStack() as held:
+            held.callback(connection.silence)
+            transport = await first(self._open(connection, held), stop.wait())
+            if transport is not None and not self._abandoned.is_set():
+                await self._hold(connection, transport, stop)
+
+    async def _open(self, connection: Connection, held: ExitStack) -> Transport:
+        """Connect when there is a place; what was taken is in `held` at once."""
+        session = connection.session
+        await self._place(held)
         handshake = session.handshake(self._parts.clock.now())
-        await self._pacer.turn(handshake.url)
-        transport = await self._open(session, handshake, connection)
+        try:
+            transport = await self._parts.connect(handshake, connection)
+        except UpgradeRefused as error:
+            raise session.refused(error.status, error.body) from error
+        held.callback(transport.abort)
+        return transport
+
+    async def _place(self, held: ExitStack) -> None:
+        url, before = self.plan.url, self.trouble
+        if full := self._pacer.full(url):
+            self.trouble = full
+            self._log("connection_limit", detail=full)
+        await self._pacer.turn(url)
+        held.callback(self._pacer.done, url)
+        self.trouble = before
+
+    async def _hold(
+        self, connection: Connection, transport: Transport, stop: asyncio.Event
+    ) -> None:
         self._join(connection, transport)
         try:
             closed = await first(transport.wait_closed(), stop.wait())
@@ -152,17 +186,8 @@ class Feed:
             told = self._parts.left(connection)
         await self._leave(connection, transport, closed, told)
 
-    async def _open(
-        self, session: Session, handshake: Handshake, connection: Connection
-    ) -> Transport:
-        try:
-            return await self._parts.connect(handshake, connection)
-        except UpgradeRefused as error:
-            raise session.refused(error.status, error.body) from error
-
     def _join(self, connection: Connection, transport: Transport) -> None:
         now = self._parts.clock.now()
-        self._welcome = True
         self.trouble = ""
         self._opened_ns = now.mono_ns
         self._log("connected", connection=connection.outlet.connection)
@@ -180,7 +205,7 @@ class Feed:
         self._log_told(told)
         self._resume = session.positions()
         if closed is None:
-            connection.finish(session.stop(Reason.STOPPED))
+            connection.finish(session.stop(self.reason))
             await transport.close()
             return
         closing = connection.closing
@@ -203,7 +228,7 @@ class Feed:
     def _refused(self, error: VenueRefused) -> float:
         """Give up if the venue never let us in; else try again, rarely."""
         self.trouble = str(error)
-        if not self._welcome:
+        if not self._parts.welcome(self.plan.source):
             raise error
         self._log("refused", detail=self.trouble, retry_s=REFUSED_RETRY_S)
         return REFUSED_RETRY_S

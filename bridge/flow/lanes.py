@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from bridge.core.model import BoundaryFields, Encoder, Mark, Subscription
@@ -78,7 +77,3 @@ class Lane:
         self.sequence += 1
         self.state = mark
         return value
-
-
-Routes = Mapping[tuple[str, str], Route]
-"""Routes by source and subscription name."""

@@ -84,9 +84,7 @@ class Losses:
         self, source: str, name: str, code: str, count: int, now: Now
     ) -> bool:
         for connection in self._of(source):
-            known = name == connection.plan.name
-            target = connection.plan.subscriptions[0].name if known else name
-            if connection.lost(target, count, code, now):
+            if connection.lost(name, count, code, now):
                 facts = {"subscription": name, "count": count, "code": code}
                 self._log("lost", source=source, **facts)
                 return True

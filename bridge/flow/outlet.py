@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from bridge.core.model import Action, Data, Mark, Plan, Unreadable
-from bridge.flow.lanes import Lane, Routes
+from bridge.core.model import Action, Data, Mark, Plan, Subscription, Unreadable
+from bridge.flow.lanes import Lane, Route
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -142,15 +142,13 @@ class Outlet:
         self,
         plan: Plan,
         connection: str,
-        routes: Routes,
+        route: Callable[[Subscription], Route],
         sinks: Sinks,
     ) -> None:
-        """Open a lane for each subscription of `plan`."""
+        """Open a lane for each subscription of `plan`; `route` says where to."""
         self.plan = plan
         self.connection = connection
-        self.lanes = [
-            Lane(s, connection, routes[s.source, s.name]) for s in plan.subscriptions
-        ]
+        self.lanes = [Lane(s, connection, route(s)) for s in plan.subscriptions]
         self._send = sinks.out.send
         self._dead_letters = sinks.dead_letters
         self._states = sinks.states

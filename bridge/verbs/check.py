@@ -16,6 +16,7 @@ from bridge.core.model import Plan, Subscription
 from bridge.core.routing import partition
 from bridge.core.topics import topic_of
 from bridge.venues import VENUES
+from bridge.verbs.crew import Crew, crew, facts, show
 from bridge.verbs.out import say, say_json, table
 from bridge.verbs.probe import Answer, probe
 
@@ -28,10 +29,11 @@ def main(args: argparse.Namespace) -> int:
     """Show what follows; with --connect, open every dependency and close it again."""
     settings = load(args.config)
     answers = asyncio.run(probe(settings)) if args.connect else []
+    group = crew(settings, args.workers) if args.workers else None
     if args.json:
-        say_json(_facts(settings, answers))
+        say_json(_facts(settings, group, answers))
     else:
-        _show(settings, answers)
+        _show(settings, group, answers)
     return next((answer.exit_code for answer in answers if not answer.ok), 0)
 
 
@@ -99,16 +101,19 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _facts(settings: Settings, answers: Sequence[Answer]) -> dict[str, Any]:
+def _facts(
+    settings: Settings, group: Crew | None, answers: Sequence[Answer]
+) -> dict[str, Any]:
     return {
         "subscriptions": rows(settings),
         "connections": connections(settings),
         "advice": advice(settings),
+        "group": facts(group, settings.ownership.mode) if group else None,
         "answers": [answer.facts() for answer in answers],
     }
 
 
-def _show(settings: Settings, answers: Sequence[Answer]) -> None:
+def _show(settings: Settings, group: Crew | None, answers: Sequence[Answer]) -> None:
     found = rows(settings)
     say(table(HEADERS, [list(row.values())[: len(HEADERS)] for row in found]))
     planned = connections(settings)
@@ -120,6 +125,8 @@ def _show(settings: Settings, answers: Sequence[Answer]) -> None:
         say(f"{count} connections to {url}")
     for sentence in advice(settings):
         say(f"note: {sentence}")
+    if group:
+        show(group, settings.ownership.mode)
     for answer in answers:
         say(answer.line())
     if not answers:

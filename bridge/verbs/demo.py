@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from bridge.app.destinations import schemas_by_topic
+from bridge.app.destinations import feed_schemas
 from bridge.app.worker import Worker
 from bridge.config import Settings
 from bridge.config.plans import wanted_topics
@@ -139,8 +139,11 @@ def settings_of(
 
 def _watch(settings: Settings) -> Watch:
     topics = settings.topics
-    feeds = sorted(t for t in schemas_by_topic(settings) if t != topics.feed_state)
-    return Watch(feeds, [topics.feed_state, topics.dead_letter], decoder_of(settings))
+    return Watch(
+        sorted(feed_schemas(settings)),
+        [topics.feed_state, topics.dead_letter],
+        decoder_of(settings),
+    )
 
 
 async def _flow(

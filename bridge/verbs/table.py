@@ -69,6 +69,11 @@ STATE = (
     CONFIG,
     arg("--reason", help="why, for those who read the control topic"),
 )
+WISH = (
+    arg("source", nargs="?", metavar="SOURCE", help="configured name of the account"),
+    arg("name", nargs="?", metavar="NAME", help="like book.tradable:BTC-USD#label"),
+)
+WHY = (CONFIG, arg("--reason", help="why, for those who read the topic"), JSON)
 
 VERBS: Mapping[str, Verb] = {
     "demo": Verb(
@@ -84,6 +89,8 @@ VERBS: Mapping[str, Verb] = {
     "check": Verb(
         "check the settings and show what follows from them",
         (CONFIG, arg("--connect", action="store_true", help="open every dependency"),
+         arg("--workers", type=at_least(1, int), metavar="COUNT",
+             help="show who would run what with so many workers"),
          JSON),
     ),
     "topics": Verb(
@@ -159,11 +166,44 @@ VERBS: Mapping[str, Verb] = {
     ),
     "reduce": Verb("let an account only cancel and query", (*STATE, JSON)),
     "resume": Verb("let an account trade again", (*STATE, JSON)),
+    "subscribe": Verb(
+        "ask for a subscription while workers run, beside the settings file",
+        (
+            *WISH,
+            arg("words", nargs="*", metavar="KEY=VALUE",
+                help="options as in the settings: stale_after_s=5, makers=1,2"),
+            arg("--reset", action="store_true",
+                help="take the record back, so that the settings file holds again"),
+            arg("--list", action="store_true", help="show what is wanted, and why"),
+            *WHY,
+        ),
+    ),
+    "unsubscribe": Verb(
+        "take a subscription away while workers run, whatever the settings file says",
+        (*WISH, *WHY),
+    ),
+    "status": Verb(
+        "show which worker runs what, since when, and how old its data are",
+        (
+            CONFIG,
+            arg("--watch", type=at_least(0.1), metavar="SECONDS",
+                help="show it again this often, until Ctrl-C"),
+            arg("--stale-only", action="store_true",
+                help="leave out the subscriptions that are live"),
+            arg("--window", type=at_least(1), metavar="SECONDS", default=60,
+                help="how far back to look for data; 60"),
+            arg("--check", action="store_true",
+                help="exit with 6 if anything that is wanted is not live"),
+            JSON,
+        ),
+    ),
     "verify": Verb(
         "prove that topics are complete, or list the holes",
         (
             arg("topics", nargs="*", metavar="TOPIC"),
             arg("--all", action="store_true", help="every feed topic of the settings"),
+            arg("--open-seconds", type=at_least(0), default=300,
+                help="a command claimed for longer, with no final, is a fault; 300"),
             CONFIG,
             JSON,
         ),
@@ -190,4 +230,9 @@ VERBS: Mapping[str, Verb] = {
 }  # fmt: skip
 
 # Where a verb's module has another name.
-MODULES = {"schemas": "schemas_of", "reduce": "halt", "resume": "halt"}
+MODULES = {
+    "schemas": "schemas_of",
+    "reduce": "halt",
+    "resume": "halt",
+    "unsubscribe": "subscribe",
+}

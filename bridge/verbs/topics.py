@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bridge.app.subscriptions import look, topics_now
 from bridge.config import Settings, load
 from bridge.config.plans import wanted_topics
 from bridge.core.topics import Existing, Topic, differences
@@ -40,15 +41,15 @@ def main(args: argparse.Namespace) -> int:
 
 
 async def _look(settings: Settings, *, apply: bool) -> list[Line]:
-    wanted = wanted_topics(settings)
     admin = Admin(settings.kafka.properties())
     try:
+        wanted = topics_now(settings, await look(settings))
         known = await admin.describe([topic.name for topic in wanted])
     except KafkaError as error:
         if apply:
             raise
         # The plan is worth showing even so; the reason stands below it once.
-        away = [Line(topic, "not asked") for topic in wanted]
+        away = [Line(topic, "not asked") for topic in wanted_topics(settings)]
         return [*away[:-1], away[-1]._replace(problems=[str(error)])]
     created: list[str] = []
     if apply:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from bridge.app.destinations import feed_schemas
+from bridge.app.destinations import feed_schemas, login_of
 from bridge.config import Settings, load
+from bridge.core.avro_schema import Record, parse
+from bridge.core.avro_wire import Writer, writer_of
+from bridge.core.codec import Codec, Decoder
+from bridge.core.envelopes import RESPONSE, Reader
 from bridge.core.verify import Result, Verifier
+from bridge.core.verify_responses import ResponseResult, ResponseVerifier
+from bridge.edge.clock import wall_ns
+from bridge.edge.consumer import Message
+from bridge.edge.registry import Registry
+from bridge.edge.schemas import bundled
 from bridge.errors import ConfigError, SchemaError, Undelivered
+from bridge.verbs import verify_responses as responses
 from bridge.verbs.out import say, say_json, table
-from bridge.verbs.records import decoder_of, reading, seen_of
+from bridge.verbs.records import reading, seen_of
 
 SHOWN = 20  # lines below the table
 HEADERS = (
@@ -27,12 +37,12 @@ def main(args: argparse.Namespace) -> int:
     topics = args.topics or (_feed_topics(settings) if args.all else [])
     if not topics:
         raise ConfigError(["verify: no topic is named; name some, or use --all"])
-    results, unreadable = asyncio.run(read(settings, topics))
-    summary = summarise(results, unreadable)
+    found = asyncio.run(read(settings, topics, args.open_seconds))
+    summary = summarise(found)
     if args.json:
         say_json(summary)
     else:
-        show(results, unreadable)
+        show(found)
     return 0 if summary["complete"] else Undelivered.exit_code
 
 
@@ -42,49 +52,116 @@ def _feed_topics(settings: Settings) -> list[str]:
     return sorted(feed_schemas(settings))
 
 
-async def read(
-    settings: Settings, topics: Sequence[str]
-) -> tuple[list[Result], list[str]]:
-    """Return what was found, and a sentence for each record that cannot be read."""
-    verifier, decoder = Verifier(), decoder_of(settings)
+class Found(NamedTuple):
+    """What the topics hold, and a sentence for each record that cannot be read."""
+
+    feeds: list[Result]
+    responses: list[ResponseResult]
+    unreadable: list[str]
+
+
+class _Records:
+    """Gives each record to the verifier of its kind, which its schema tells."""
+
+    def __init__(self, settings: Settings, open_limit_s: float) -> None:
+        login = login_of(settings)
+        self._codec = Codec(bundled())
+        self._by_id = Registry(login).schema if login else None
+        self._decoder = Decoder(self._codec, self._by_id)
+        self._reader = Reader(self._codec, self._by_id)
+        self._names: dict[int | bytes | None, str] = {}
+        self.feeds = Verifier()
+        self.responses = ResponseVerifier(open_limit_s)
+
+    def take(self, message: Message) -> None:
+        """Take one record; tombstones say nothing.
+
+        Raises:
+            SchemaError: it is neither a feed record nor a response.
+        """
+        if message.value is None:
+            return
+        if self._schema_name(message.value) == RESPONSE:
+            logged = responses.logged_of(message, message.value, self._reader)
+            self.responses.take(logged)
+        elif seen := seen_of(message, self._decoder):
+            self.feeds.take(seen)
+
+    def _schema_name(self, value: bytes) -> str:
+        writer = writer_of(value)
+        key = writer.schema_id if writer.fingerprint is None else writer.fingerprint
+        if key not in self._names:
+            self._names[key] = self._look_up(writer)
+        return self._names[key]
+
+    def _look_up(self, writer: Writer) -> str:
+        """Return the record's name; empty where the decoder shall say what is wrong."""
+        schema: Mapping[str, Any] | None = None
+        if writer.fingerprint is not None:
+            schema = self._codec.by_fingerprint(writer.fingerprint)
+        elif self._by_id is not None and writer.schema_id is not None:
+            schema = self._by_id(writer.schema_id)
+        node = parse(schema) if schema else None
+        return node.name if isinstance(node, Record) else ""
+
+
+async def read(settings: Settings, topics: Sequence[str], open_limit_s: float) -> Found:
+    """Read the topics to their present end, and return what was found."""
+    records = _Records(settings, open_limit_s)
     unreadable: list[str] = []
     async with reading(settings, topics) as messages:
         async for message in messages:
             try:
-                seen = seen_of(message, decoder)
+                records.take(message)
             except SchemaError as error:
                 place = f"{message.topic}[{message.partition}]@{message.offset}"
                 unreadable.append(f"{place}: {error}")
-                continue
-            if seen is not None:
-                verifier.take(seen)
-    return verifier.results(), unreadable
+    now_ms = wall_ns() // 1_000_000
+    answers = records.responses.results(now_ms)
+    return Found(records.feeds.results(), answers, unreadable)
 
 
-def summarise(results: Sequence[Result], unreadable: Sequence[str]) -> dict[str, Any]:
+def summarise(found: Found) -> dict[str, Any]:
     """Return everything that was found, JSON-ready."""
+    feeds = found.feeds
+    answers = responses.summarise(found.responses)
+    complete = all(result.complete for result in feeds) and answers["complete"]
     return {
-        "complete": not unreadable and all(result.complete for result in results),
-        "records": sum(result.records for result in results),
-        "missing_explained": sum(result.explained for result in results),
-        "missing_unexplained": sum(result.unexplained for result in results),
-        "repeats": sum(result.repeats for result in results),
-        "disorder": sum(result.disorder for result in results),
-        "gaps": sum(len(result.gaps) for result in results),
-        "unreadable": list(unreadable[:SHOWN]),
-        "subscriptions": [result.as_dict() for result in results],
+        "complete": complete and not found.unreadable,
+        "records": sum(result.records for result in feeds),
+        "missing_explained": sum(result.explained for result in feeds),
+        "missing_unexplained": sum(result.unexplained for result in feeds),
+        "repeats": sum(result.repeats for result in feeds),
+        "disorder": sum(result.disorder for result in feeds),
+        "gaps": sum(len(result.gaps) for result in feeds),
+        "unreadable": list(found.unreadable[:SHOWN]),
+        "subscriptions": [result.as_dict() for result in feeds],
+        "responses": answers if found.responses else None,
     }
 
 
-def show(results: Sequence[Result], unreadable: Sequence[str]) -> None:
-    """Print a line a subscription, then what is amiss, then the verdict."""
-    say(table(HEADERS, [_row(result) for result in results]))
-    for line in [*_details(results), *unreadable][:SHOWN]:
+def show(found: Found) -> None:
+    """Print a line a subscription or partition, what is amiss, then the verdict."""
+    if found.responses:
+        say(table(responses.HEADERS, [responses.row(r) for r in found.responses]))
+        lines = [line for r in found.responses for line in responses.details(r)]
+        for line in lines[:SHOWN]:
+            say(line)
+    if found.feeds or not found.responses:
+        say(table(HEADERS, [_row(result) for result in found.feeds]))
+    for line in [*_details(found.feeds), *found.unreadable][:SHOWN]:
         say(line)
-    facts = summarise(results, unreadable)
+    if found.responses:
+        say(responses.verdict(found.responses))
+    if found.feeds or found.unreadable or not found.responses:
+        say(_verdict(found))
+
+
+def _verdict(found: Found) -> str:
+    facts = summarise(found._replace(responses=[]))
     verdict = "complete" if facts["complete"] else "NOT complete"
-    say(
-        f"{verdict}: {len(results)} subscriptions, {facts['records']:,} records, "
+    return (
+        f"{verdict}: {len(found.feeds)} subscriptions, {facts['records']:,} records, "
         f"{facts['gaps']} gaps announced, {facts['missing_explained']} missing records "
         f"explained, {facts['missing_unexplained']} unexplained"
     )

@@ -738,6 +738,35 @@ def test_an_exception_at_a_chunk_end_comes_out(
     run(main())
 
 
+@pytest.mark.parametrize("end", ["close", "abort", "venue"])
+def test_an_abort_after_the_end_does_nothing(
+    options: TransportOptions, run: Run, end: str
+) -> None:
+    """Whoever cleans up may abort without asking how the connection ended."""
+
+    async def main() -> None:
+        async def handler(peer: ServerConnection) -> None:
+            if end == "venue":
+                await peer.close(1001, "bye")
+            await peer.wait_closed()
+
+        async with (
+            serving(handler) as port,
+            connected(ws(port), Recorder(), options) as transport,
+        ):
+            if end == "close":
+                await transport.close()
+            elif end == "abort":
+                transport.abort()
+            first = await transport.wait_closed()
+            transport.abort()
+            transport.send("late")
+            await transport.close()
+            assert await transport.wait_closed() == first
+
+    run(main())
+
+
 def test_abort_within_a_callback_stops_delivery(
     options: TransportOptions, run: Run
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bridge.core.backoff import Backoff
@@ -24,6 +24,7 @@ from bridge.core.model import (
 from bridge.errors import VenueError, VenueRefused
 from bridge.flow.connection import Connection, Surroundings
 from bridge.flow.lanes import Route
+from bridge.flow.lease import FOREVER_NS, Lease
 from bridge.flow.outlet import DeadLetters, FeedStates, Ledger, Outlet, Sinks
 from bridge.flow.pressure import Pressure
 
@@ -105,6 +106,7 @@ class FakeTransport:
         self.sent: list[str] = []
         self.calls: list[str] = []
         self.ended: asyncio.Future[Closed] | None = None
+        self._closed: Closed | None = None
 
     def send(self, text: str) -> None:
         """Keep the text."""
@@ -119,16 +121,19 @@ class FakeTransport:
         self.calls.append("resume")
 
     async def close(self) -> None:
-        """Note the call."""
+        """Note the call and end the connection."""
         self.calls.append("close")
+        self.end(Closed(1000, "closed"))
 
     def abort(self) -> None:
-        """Note the call and end the connection."""
-        self.calls.append("abort")
-        self.end(Closed(1006, "aborted"))
+        """Note the call and end the connection, unless it has ended."""
+        if self._closed is None:
+            self.calls.append("abort")
+            self.end(Closed(1006, "aborted"))
 
     def end(self, closed: Closed) -> None:
         """End the connection as the network would."""
+        self._closed = self._closed or closed
         if self.ended is not None and not self.ended.done():
             self.ended.set_result(closed)
 
@@ -136,6 +141,8 @@ class FakeTransport:
         """Wait for the end."""
         if self.ended is None:
             self.ended = asyncio.get_running_loop().create_future()
+            if self._closed is not None:
+                self.ended.set_result(self._closed)
         return await self.ended
 
 
@@ -147,6 +154,7 @@ class ScriptedSession:
         self.tally = Tally()
         self.calls: list[str] = []
         self.ticks_ns: list[int] = []
+        self.reasons: list[Reason] = []
         self.answers: dict[str, Sequence[Event]] = answers
         self.refusal: VenueError = VenueRefused("desk", "3 not authorised", 3)
 
@@ -190,8 +198,13 @@ class ScriptedSession:
         """Answer from the script."""
         return self._answer("heal")
 
+    def drop(self, names: Collection[str], reason: Reason) -> Events:
+        """Note names and reason."""
+        return self._answer(f"drop {sorted(names)} {reason}")
+
     def stop(self, reason: Reason) -> Events:
-        """Answer from the script."""
+        """Answer from the script, and keep the reason."""
+        self.reasons.append(reason)
         return self._answer("stop")
 
     def closed(self, detail: str) -> Events:
@@ -226,20 +239,26 @@ class FakeClock:
         await asyncio.sleep(0)
 
 
+Planned = FakeTransport | Exception | asyncio.Future[FakeTransport]
+
+
 class World:
     """All parts of a feed, scripted; what `Parts` asks for."""
 
     def __init__(self, session: ScriptedSession) -> None:
         """Use `session` for every attempt."""
+        self.welcomed = False
         self.kafka = FakeKafka()
         self.clock = FakeClock()
         self.ledger = Ledger()
+        self.lease = Lease(FOREVER_NS, self.clock.now)
         self.logged: list[tuple[str, dict[str, Any]]] = []
         self.connections: set[Connection] = set()
         self.pressure = Pressure(self.kafka, self.connections, 10.0, self.log)
         self.script = session
         self.resumed: list[Mapping[str, int]] = []
-        self.transports: list[FakeTransport | Exception] = []
+        self.plans: list[Plan] = []
+        self.transports: list[Planned] = []
         self.receivers: list[Receiver] = []
 
     def log(self, event: str, **facts: Any) -> None:
@@ -248,19 +267,16 @@ class World:
 
     def session(self, plan: Plan, resume: Mapping[str, int]) -> ScriptedSession:
         """Return the script."""
+        self.plans.append(plan)
         self.resumed.append(resume)
         return self.script
 
     def connection(self, plan: Plan, session: Any) -> Connection:
         """Make a connection over the fakes."""
-        routes = {
-            (s.source, s.name): Route(s.stream, 4, TextEncoder())
-            for s in plan.subscriptions
-        }
         outlet = Outlet(
             plan,
             "conn-1",
-            routes,
+            lambda s: Route(s.stream, 4, TextEncoder()),
             Sinks(
                 self.kafka,
                 DeadLetters(self.kafka, "dead", 10),
@@ -274,6 +290,7 @@ class World:
             self.log,
             self.pressure.full,
             self.clock.now,
+            self.lease,
         )
         return Connection(session, outlet, around)
 
@@ -290,8 +307,13 @@ class World:
 
     def joined(self, connection: Connection, now: Now) -> None:
         """Take the connection in."""
+        self.welcomed = True
         self.connections.add(connection)
         self.pressure.joined(connection, now)
+
+    def welcome(self, source: str) -> bool:
+        """Tell whether a connection was ever open."""
+        return self.welcomed
 
     def left(self, connection: Connection) -> str:
         """Let the connection go."""
@@ -303,9 +325,14 @@ class World:
         return Backoff(lambda: 0.5)
 
     async def connect(self, handshake: Handshake, receiver: Receiver) -> FakeTransport:
-        """Hand out the next scripted transport or raise the next scripted error."""
+        """Hand out the next scripted transport or raise the next scripted error.
+
+        A future stands for an attempt under way.
+        """
         self.receivers.append(receiver)
         planned = self.transports.pop(0)
+        if isinstance(planned, asyncio.Future):
+            return await planned
         if isinstance(planned, Exception):
             raise planned
         return planned

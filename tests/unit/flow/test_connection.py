@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import msgspec
 import pytest
 
 from bridge.core.model import (
     Action,
+    Binding,
     Close,
     Data,
+    Event,
     Mark,
     Note,
+    Now,
+    Plan,
     Reason,
     Send,
     State,
     Unreadable,
 )
+from bridge.core.orders import Reply
 from bridge.errors import SchemaError
 from bridge.flow.connection import Connection
+from bridge.flow.lease import Lease
 from tests.unit.flow.fakes import PLAN, FakeTransport, ScriptedSession, World
 
 DATA = Data(1, Action.UPDATE, None, ("levels",))
 LIVE = Mark(1, State.LIVE, Reason.SNAPSHOT)
+MOVED = Reason.MOVED
+BOOK = "book.tradable:BTC-USD"
+BOUND = msgspec.structs.replace(
+    PLAN,
+    bindings=(
+        Binding(name="status", request={}, channels=(0,)),
+        Binding(name=BOOK, request={}, channels=(1,)),
+    ),
+)
+EVERYTHING: list[Event] = [
+    *(DATA, LIVE, Send("bind"), Note("oops", {}), Close(Reason.SILENT, "x")),
+    *(Unreadable(1, Reason.NOT_JSON, "no JSON", b"x"), Reply(number=1)),
+]
 
 
-def opened(session: ScriptedSession) -> tuple[World, Connection, FakeTransport]:
+def opened(
+    session: ScriptedSession, plan: Plan = PLAN
+) -> tuple[World, Connection, FakeTransport]:
     """Return a connection with an open transport."""
     world, transport = World(session), FakeTransport()
-    connection = world.connection(PLAN, session)
+    connection = world.connection(plan, session)
     connection.attach(transport, world.clock.now())
     return world, connection, transport
 
@@ -176,3 +200,153 @@ def test_a_pause_of_ours_is_not_the_silence_of_the_venue() -> None:
     connection.tick(world.clock.now())
 
     assert [at - start_ns for at in session.ticks_ns] == [500_000_000, 600_000_000]
+
+
+def test_a_dropped_binding_ends_and_its_losses_are_not_ours() -> None:
+    """What the session says is carried out; later losses wait for another place."""
+    answers = {f"drop ['{BOOK}'] MOVED": [Send("unbind"), Mark(1, State.ENDED, MOVED)]}
+    world, connection, transport = opened(ScriptedSession(**answers), BOUND)
+    connection.drop([BOOK], MOVED, world.clock.now())
+
+    assert transport.sent == ["unbind"]
+    assert world.kafka.texts("finery.book.tradable")[0].endswith(" 7 ENDED/MOVED")
+    assert not connection.lost(BOOK, 1, "x", world.clock.now())
+    assert connection.lost("books-1", 1, "x", world.clock.now())
+
+
+def test_while_cut_noise_is_lost_on_a_channel_that_is_still_there() -> None:
+    """A frame of no subscription is announced where a gap can still be written."""
+    noise = Unreadable(None, Reason.NOT_JSON, "no JSON", b"x")
+    session = ScriptedSession(receive=[noise])
+    world, connection, _ = opened(session, BOUND)
+    connection.cut(world.clock.now())
+    connection.drop(["status"], MOVED, world.clock.now())
+    connection.on_frame(b"x", 9)
+    assert session.calls[-1] == "lost 1 1 no JSON"
+
+    connection.drop([BOOK], MOVED, world.clock.now())
+    connection.on_frame(b"x", 9)
+    assert session.calls[-1] == "receive"
+    assert (world.ledger.frames, world.ledger.discarded) == (2, 1)
+
+
+def nothing_comes_of(
+    connection: Connection, world: World, transport: FakeTransport
+) -> None:
+    """Call everything that a connection has."""
+    sent, said, logged = len(world.kafka.sent), len(transport.sent), len(world.logged)
+    now = world.clock.now()
+    connection.replies = lambda _: pytest.fail("a reply was passed on")
+    connection.on_frame(b"frame", now.wall_ns)
+    connection.on_chunk_end()
+    connection.apply(EVERYTHING, now.wall_ns)
+    for call in (connection.tick, connection.cut, connection.heal):
+        call(now)
+    connection.drop([BOOK], MOVED, now)
+    connection.lost("books-1", 1, "x", now)
+    connection.pause()
+    connection.resume()
+    connection.finish(EVERYTHING)
+
+    assert len(world.kafka.sent) == sent
+    assert len(transport.sent) == said
+    assert len(world.logged) == logged
+    assert not connection.alive
+
+
+def talkative() -> ScriptedSession:
+    """Return a session that answers every call with everything."""
+    names = ("opened", "receive", "tick", "cut", "heal", f"drop ['{BOOK}'] MOVED")
+    return ScriptedSession(**dict.fromkeys(names, EVERYTHING))
+
+
+def test_a_silenced_connection_does_nothing_whatever_is_called() -> None:
+    """No record, mark, dead letter, send, log line or reply; frames are counted."""
+    session = talkative()
+    session.tally.discarded = 4
+    world, connection, transport = opened(session, BOUND)
+    connection.silence()
+    nothing_comes_of(connection, world, transport)
+    connection.silence()
+
+    assert (world.ledger.frames, world.ledger.discarded) == (1, 5)
+
+
+def test_silence_drops_the_transport() -> None:
+    """The socket goes at once, without a close frame."""
+    _, connection, transport = opened(ScriptedSession())
+    connection.silence()
+
+    assert transport.calls == ["abort"]
+
+
+def test_a_connection_silenced_while_it_opens_never_begins() -> None:
+    """Frames that came early are counted, and the transport is dropped at once."""
+    session = talkative()
+    world, transport = World(session), FakeTransport()
+    connection = world.connection(BOUND, session)
+    connection.on_frame(b"early", 1)
+    connection.silence()
+    connection.attach(transport, world.clock.now())
+
+    assert transport.calls == ["abort"]
+    assert session.calls == []
+    assert (world.ledger.frames, world.ledger.discarded) == (1, 1)
+    nothing_comes_of(connection, world, transport)
+
+
+CALLS: dict[str, Callable[[Connection, Now], object]] = {
+    "on_frame": lambda made, now: made.on_frame(b"frame", now.wall_ns),
+    "apply": lambda made, now: made.apply(EVERYTHING, now.wall_ns),
+    "tick": lambda made, now: made.tick(now),
+    "heal": lambda made, now: made.heal(now),
+    "finish": lambda made, _: made.finish(EVERYTHING),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_first_call_after_the_lease_writes_nothing(call: str) -> None:
+    """Whatever wakes up first finds the lease over, says so once, and falls silent."""
+    answers = {"receive": EVERYTHING, "tick": EVERYTHING, "heal": EVERYTHING}
+    session = ScriptedSession(**answers)
+    world, transport = World(session), FakeTransport()
+    world.lease = Lease(5_000_000_000, world.clock.now)
+    connection = world.connection(BOUND, session)
+    connection.attach(transport, world.clock.now())
+    world.clock.mono_ns += 5_000_000_001
+    CALLS[call](connection, world.clock.now())
+
+    assert world.kafka.sent == []
+    assert transport.sent == []
+    assert transport.calls == ["abort"]
+    assert [name for name, _ in world.logged] == ["lease_over"]
+    nothing_comes_of(connection, world, transport)
+
+
+def test_a_lease_that_is_renewed_or_for_ever_changes_nothing() -> None:
+    """Frames pass as ever, whatever time it is."""
+    session = ScriptedSession(receive=[DATA])
+    world, connection, _ = opened(session)
+    world.clock.mono_ns += 10**18
+    connection.on_frame(b"frame", world.clock.now().wall_ns)
+    world.lease = Lease(5_000_000_000, world.clock.now)
+    leased = world.connection(PLAN, session)
+    leased.attach(FakeTransport(), world.clock.now())
+    for _ in range(3):
+        world.clock.mono_ns += 4_000_000_000
+        world.lease.renew()
+        leased.on_frame(b"frame", world.clock.now().wall_ns)
+
+    assert (world.ledger.records, world.ledger.discarded) == (4, 0)
+
+
+def test_the_cheap_look_only_asks() -> None:
+    """A frame's own stamp beyond the lease is no proof; the clocks decide."""
+    session = ScriptedSession(receive=[DATA])
+    world = World(session)
+    world.lease = Lease(5_000_000_000, world.clock.now)
+    connection = world.connection(PLAN, session)
+    connection.attach(FakeTransport(), world.clock.now())
+    connection.on_frame(b"frame", world.clock.now().wall_ns + 6_000_000_000)
+
+    assert world.ledger.records == 1

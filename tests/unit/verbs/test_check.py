@@ -10,6 +10,7 @@ import pytest
 from bridge import cli
 from bridge.config import load
 from bridge.config.plans import wanted_topics
+from bridge.core.ownership import partition_of
 from bridge.edge.admin import Admin, TopicState
 from bridge.errors import KafkaError
 from bridge.verbs.check import is_loopback
@@ -67,8 +68,119 @@ def test_check_connect_reports_each_dependency_in_a_line(
     lines = capsys.readouterr().out.splitlines()
 
     assert code == 1
-    assert lines[-2].startswith("ok      Kafka: 1 of 3 topics are there; missing: ")
+    assert lines[-2].startswith("ok      Kafka: 1 of 4 topics are there; missing: ")
     assert lines[-1].startswith("FAILED  desk: ")
+
+
+GROUP = """
+ownership: {{mode: {mode}, partitions: {partitions}}}
+transport: {{workers_per_address: {workers_per_address}, max_connections: {limit}}}
+finery:
+  desk:
+    url: ws://127.0.0.1:1/ws
+    books_per_connection: 1
+    subscriptions: [{books}]
+"""
+
+
+def group(folder: Path, books: int = 96, **more: object) -> Path:
+    """Write settings with so many books, each on a connection of its own."""
+    names = ", ".join(f"book.tradable:A{n}-USD" for n in range(books))
+    said: dict[str, object] = {
+        "mode": "group",
+        "partitions": 24,
+        "workers_per_address": 1,
+        "limit": 200,
+        **more,
+    }
+    file = folder / "settings.yaml"
+    file.write_text(GROUP.format(books=names, **said))
+    return file
+
+
+def test_check_shows_who_would_run_what(
+    tmp_path: Path, login: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All partitions and bindings are dealt, with weight and connections by host."""
+    file = group(tmp_path)
+    code = cli.main(["check", "--workers", "3", "--json", "--config", str(file)])
+    found = json.loads(capsys.readouterr().out)["group"]
+    workers = found["workers"]
+
+    assert code == 0
+    assert [worker["worker"] for worker in workers] == [f"worker-{n}" for n in range(3)]
+    dealt = [number for worker in workers for number in worker["partitions"]]
+    assert sorted(dealt) == list(range(24))
+    assert {len(worker["partitions"]) for worker in workers} == {8}
+    assert sum(worker["bindings"] for worker in workers) == 96
+    assert [w["weight"] for w in workers] == [10 * w["bindings"] for w in workers]
+    assert [w["connections"] for w in workers] == [
+        {"127.0.0.1:1": worker["bindings"]} for worker in workers
+    ]
+    heaviest = max(worker["weight"] for worker in workers)
+    assert found["imbalance"] == pytest.approx(heaviest / 320, abs=0.001)
+    assert found["one_address"] == {"127.0.0.1:1": {"connections": 96, "allowed": 200}}
+    used = {partition_of("desk", f"book.tradable:A{n}-USD", 24) for n in range(96)}
+    assert (found["partitions"], found["empty_partitions"]) == (24, 24 - len(used))
+    assert found["advice"] == [
+        "a running group may deal the partitions differently, but equally many to each"
+    ]
+
+
+def test_check_without_workers_has_no_group(
+    tmp_path: Path, login: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was not asked for is null."""
+    cli.main(["check", "--json", "--config", str(group(tmp_path))])
+
+    assert json.loads(capsys.readouterr().out)["group"] is None
+
+
+@pytest.mark.parametrize(
+    ("workers", "more", "said"),
+    [
+        (3, {"mode": "static"}, "ownership is static, so each worker would run every"),
+        (5, {"partitions": 3}, "2 of 5 workers would be idle, since there are 3 part"),
+        (16, {}, "make ownership.partitions a multiple of 16"),
+        (3, {"books": 2}, "so few subscriptions fall unevenly into partitions"),
+        (3, {"limit": 60}, "96 connections to 127.0.0.1:1 are more than 60, the limit"),
+        (3, {"limit": 60}, "at least 2 of 3 workers must live to have all 96"),
+        (
+            3,
+            {"limit": 60, "workers_per_address": 3},
+            "connections to 127.0.0.1:1 and may have 20 (transport.max_connections",
+        ),
+    ],
+)
+def test_check_tells_what_would_not_go_well(
+    tmp_path: Path,
+    login: None,
+    capsys: pytest.CaptureFixture[str],
+    workers: int,
+    more: dict[str, object],
+    said: str,
+) -> None:
+    """Idle workers, imbalance and too many connections, each with what to do."""
+    file = group(tmp_path, **more)  # type: ignore[arg-type]
+    words = ["check", "--workers", str(workers), "--json", "--config", str(file)]
+
+    assert cli.main(words) == 0
+    found = json.loads(capsys.readouterr().out)["group"]
+    assert [line for line in found["advice"] if said in line], found["advice"]
+
+
+def test_check_workers_as_a_table(
+    tmp_path: Path, login: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a worker; the verdict is still the last."""
+    file = group(tmp_path, books=24)
+    assert cli.main(["check", "--workers", "2", "--config", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    [first] = [line for line in lines if line.startswith("worker-0")]
+    assert first.split()[:4] == ["worker-0", "12:", "0", "2"]
+    assert [line for line in lines if line.startswith("worker-1")]
+    assert lines[-1].startswith("settings are valid: ")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +263,8 @@ def test_topics_without_a_broker_still_shows_the_plan(
 def test_a_created_topic_is_not_judged() -> None:
     """What was just created is as planned."""
     settings = load(None, {}, venues=False)
-    [dead, state] = wanted_topics(settings)
+    named = {topic.name: topic for topic in wanted_topics(settings)}
+    dead, state = named["feedbridge.dead-letter"], named["feedbridge.feed-state"]
     known = {state.name: TopicState(state.name, 1, 1, {"cleanup.policy": "compact"})}
 
     assert judge(dead, known, [dead.name]).state == "created"
