@@ -11,13 +11,16 @@ UV_VERSION := 0.13.9
 FAST_TIERS := unit,properties,hostile,simulators,embedded,conformance
 TESTS ?=
 FAULTS ?= 300
+FEED_FAULTS ?= 60
+TIMES ?= 10
+MINUTES ?= 30
 # The newest Python of this machine that the project supports; PYTHON=... overrides.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$p" && break; done)
 
 .PHONY: help setup tools fmt lint types test test-fast real chaos demo demo-orders \
-	bench schemas lock check clean
+	bench takeover workers soak schemas lock check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -61,9 +64,11 @@ test-fast: setup  ## run the tests that need nothing but this folder
 real: setup tools  ## run the tests against real Apache Kafka and a real registry
 	$(BIN)/python -m pytest --tiers=real $(TESTS)
 
-chaos: setup tools  ## the long chaos test of the order path (docs/chaos.md)
+chaos: setup tools  ## the long chaos tests of orders and of shared feeds (docs/chaos.md)
 	FEEDBRIDGE_CHAOS_FAULTS=$(FAULTS) FEEDBRIDGE_CHAOS_WORKERS=2,3 \
 	  $(BIN)/python -m pytest -s tests/chaos/test_orders.py
+	FEEDBRIDGE_CHAOS_FEED_FAULTS=$(FEED_FAULTS) $(BIN)/python -m pytest -s \
+	  tests/chaos/test_many_workers.py tests/chaos/test_rolling.py
 
 demo: setup  ## see feeds flow through an embedded Kafka
 	$(BIN)/feedbridge demo
@@ -73,6 +78,15 @@ demo-orders: setup  ## a thousand commands against the simulated matching engine
 
 bench: setup  ## measure the path
 	$(BIN)/feedbridge bench
+
+takeover: setup tools  ## measure how fast other workers take over
+	$(BIN)/python -m bench.takeover --times $(TIMES)
+
+workers: setup tools  ## measure one worker and two, and memory a subscription
+	$(BIN)/python -m bench.workers
+
+soak: setup tools  ## run workers for long, and judge whether anything grows
+	$(BIN)/python -m bench.soak --minutes $(MINUTES) --out docs/soak.svg
 
 schemas: setup  ## list the schemas and check them against the last release
 	$(BIN)/feedbridge schemas list
