@@ -120,19 +120,22 @@ class _Range:
             return None
         inside = self._follow or offset < self._ends.get(place, 0)
         self._reached(place, offset + 1)
-        return _message(place, offset, message) if inside else None
+        return message_of(message) if inside else None
 
     def _reached(self, place: Partition, offset: int) -> None:
         if offset >= self._ends.get(place, offset + 1):
             del self._ends[place]
 
 
-def _message(place: Partition, offset: int, message: ck.Message) -> Message:
+def message_of(message: ck.Message) -> Message:
+    """Turn librdkafka's message into a value of ours; it must not be an error."""
     kind, timestamp_ms = message.timestamp()
     known = kind != ck.TIMESTAMP_NOT_AVAILABLE
+    partition = message.partition()
     return Message(
-        *place,
-        offset,
+        message.topic() or "",
+        -1 if partition is None else partition,
+        message.offset() or 0,
         message.key(),
         message.value(),
         timestamp_ms if known else -1,

@@ -16,11 +16,11 @@ from __future__ import annotations
 import confluent_kafka as ck
 
 from bridge.edge.clock import Clock, SystemClock
-from bridge.edge.consumer import Message, Partition
+from bridge.edge.consumer import Message, Partition, message_of
 from bridge.edge.kafka_options import Options, client_options, refusal
 from bridge.edge.membership import Member, Membership, Progress
 from bridge.edge.places import Limits, Places, size_of
-from bridge.edge.reader_thread import ReaderThread, Troubles, is_fatal, message_of
+from bridge.edge.reader_thread import ReaderThread, Troubles, is_fatal
 
 __all__ = ["Group", "Limits", "Member", "Membership", "Progress"]
 

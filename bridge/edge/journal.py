@@ -20,9 +20,9 @@ import confluent_kafka as ck
 
 from bridge.core.model import Note
 from bridge.edge.clock import Clock, SystemClock
-from bridge.edge.consumer import Message, Partition
+from bridge.edge.consumer import Message, Partition, message_of
 from bridge.edge.kafka_options import Options, client_options, refusal
-from bridge.edge.reader_thread import ReaderThread, Troubles, is_fatal, message_of
+from bridge.edge.reader_thread import ReaderThread, Troubles, is_fatal
 from bridge.errors import KafkaError
 
 # librdkafka wants a group's name even where no group is joined.

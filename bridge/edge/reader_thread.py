@@ -11,13 +11,12 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import confluent_kafka as ck
 
 from bridge.core.model import Note
 from bridge.edge.clock import Clock
-from bridge.edge.consumer import Headers, Message
 from bridge.errors import KafkaError
 
 TROUBLE_PAUSE_S = 0.2
@@ -207,19 +206,3 @@ class Troubles:
 def is_fatal(error: ck.KafkaError) -> bool:
     """Tell whether the client cannot go on; the flag is not always set."""
     return error.fatal() or error.code() == ck.KafkaError._FATAL  # noqa: SLF001 - public
-
-
-def message_of(message: ck.Message) -> Message:
-    """Turn librdkafka's message into a value of ours; it must not be an error."""
-    kind, timestamp_ms = message.timestamp()
-    known = kind != ck.TIMESTAMP_NOT_AVAILABLE
-    partition = message.partition()
-    return Message(
-        message.topic() or "",
-        -1 if partition is None else partition,
-        message.offset() or 0,
-        message.key(),
-        message.value(),
-        timestamp_ms if known else -1,
-        cast("Headers", message.headers() or []),
-    )
