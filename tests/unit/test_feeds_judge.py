@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from bridge.core.codec import Codec
+from bridge.core.model import Action, BoundaryFields, State
+from bridge.edge.schemas import bundled
 from tests.chaos.feeds_chain import Calm
 from tests.chaos.feeds_judge import Court, Evidence, Trouble
-from tests.chaos.feeds_log import Line, Wish
+from tests.chaos.feeds_log import Line, Reader, Wish
 from tests.chaos.feeds_times import Bounds, Times, figures
 
 OLD, NEW = "0199-a", "0199-b"
@@ -118,6 +121,21 @@ def planned() -> Log:
 def unplanned() -> Log:
     """Return a takeover from a worker that is gone at 1,000."""
     return Log().live(OLD, 100).update(OLD, 900).live(NEW, 8_000)
+
+
+def test_records_are_read_by_the_public_schemas() -> None:
+    """Whatever wrote them, its header names one of the files in `avro`."""
+    codec = Codec(bundled())
+    header = codec.single_object_header("finery.Book")
+    encoder = codec.encoder("finery.Book", header)
+    prefix = encoder.prefix(("desk", "book.tradable:BTC-USD", OLD, "BTC-USD"))
+    boundary = BoundaryFields(State.ENDED, "MOVED", "", None)
+    value = encoder.encode(prefix, 3, 1_234, Action.BOUNDARY, boundary, encoder.empty)
+
+    told = Reader().read(value)
+
+    assert (told["connection"], told["sequence"], told["receivedAt"]) == (OLD, 3, 1_234)
+    assert (told["action"], told["boundary"]["state"]) == ("BOUNDARY", "ENDED")
 
 
 # -- (a) within a strand
