@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from bridge.app.parts import Parts, transport_options
+from bridge.app.parts import Parts
 from bridge.core.backoff import Backoff
 from bridge.core.envelopes import Control
 from bridge.core.forms import Steps
@@ -229,7 +229,7 @@ class OrderParts:
     async def connect(self, handshake: Handshake, receiver: Receiver) -> Transport:
         """Open a transport that gives unacknowledged bytes up in time."""
         options = replace(
-            transport_options(self._parts.settings),
+            self._parts.transport_options(),
             user_timeout_ms=self._user_timeout_ms,
             accepted_subprotocols=handshake.subprotocols[:1],
         )

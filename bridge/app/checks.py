@@ -84,7 +84,9 @@ class Checks:
             "received_ns": str(now.wall_ns),
         }
         self._dead.send(origin, facts, message.value or b"", now.wall_ns)
-        self._parts.ledger.dead_letters += 1
+        ledger = self._parts.ledger
+        ledger.dead_letters += 1
+        ledger.tallies.dead_letters[message.topic, str(poison.reason)] += 1
 
     def _instruments(self) -> Mapping[str, Steps] | None:
         known = {

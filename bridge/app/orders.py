@@ -25,7 +25,7 @@ from bridge.core.orders import Entry, Evidence, Phase
 from bridge.core.policy import Breaker, Rate
 from bridge.core.refusals import REFUSALS
 from bridge.edge.compacted import Follow
-from bridge.edge.group import Group, Membership
+from bridge.edge.group import Group, Membership, Progress
 from bridge.edge.journal import Journal
 from bridge.edge.producer import Budget, Failure, Producer
 from bridge.errors import BridgeError, KafkaError, SchemaError
@@ -62,7 +62,7 @@ class OrderPaths:
         self._reader = reader
         self._failed = failed
         self._chance = SystemRandom()
-        self._groups: list[Group] = []
+        self._groups: dict[str, Group] = {}
         self._journals: list[Journal] = []
         self._options = parts.settings.kafka.properties()
         self.producer = Producer(
@@ -93,8 +93,12 @@ class OrderPaths:
         await self._control.open(control.partitions)
         for journal in self._journals:
             journal.open()
-        for group in self._groups:
+        for group in self._groups.values():
             group.open()
+
+    def progress(self, topic: str) -> Progress:
+        """Return how far the reader of a command topic is."""
+        return self._groups[topic].progress
 
     def tick(self, now: Now) -> None:
         """Serve reports, accounts, shelves and order connections."""
@@ -110,7 +114,7 @@ class OrderPaths:
 
     async def close(self) -> None:
         """Leave the groups, which lets every shelf finish; then end the readers."""
-        for group in self._groups:
+        for group in self._groups.values():
             await group.close()
         for journal in self._journals:
             await journal.close()
@@ -173,6 +177,7 @@ class OrderPaths:
             bury=checks.bury,
             seen=checks.seen,
             desks={name: self.accounts[name].desk for name in section.accounts},
+            tallies=self._parts.ledger.tallies,
             dedup_ms=section.dedup_window_s * 1000,
             dry_run=section.dry_run,
             release_wait_s=section.answer_timeout_ms / 1000,
@@ -185,7 +190,7 @@ class OrderPaths:
         journal = Journal(self._options, path, self._parts.clock)
         path.attach(group, journal)
         self.paths[topic] = path
-        self._groups.append(group)
+        self._groups[topic] = group
         self._journals.append(journal)
 
     def _claims(self, section: CommandTopic, epoch: str) -> Claims:

@@ -22,9 +22,11 @@ from bridge.core.model import (
     Transport,
 )
 from bridge.core.routing import partition
+from bridge.core.tallies import Tallies
 from bridge.core.topics import topic_of
 from bridge.edge.clock import Clock
 from bridge.edge.producer import Budget, Producer
+from bridge.edge.transport import Peer
 from bridge.edge.websocket import TransportOptions, connect
 from bridge.flow.connection import Connection, Log, Surroundings
 from bridge.flow.lanes import Route
@@ -103,6 +105,7 @@ class Parts:
         codec: Codec,
         clock: Clock,
         log: Log,
+        tallies: Tallies | None = None,
     ) -> None:
         """Build everything that needs no waiting; nothing is opened yet.
 
@@ -112,11 +115,13 @@ class Parts:
             codec: the bundled schemas.
             clock: the time.
             log: writes one line a change of state.
+            tallies: counts what happens by name.
         """
         self.settings = settings
         self.clock = clock
         self.log = log
-        self.ledger = Ledger()
+        self.ledger = Ledger(tallies)
+        self.peers: dict[str, Peer] = {}
         self.connections: set[Connection] = set()
         self.order_connections: set[Connection] = set()
         self.welcomed: set[str] = set()
@@ -202,12 +207,19 @@ class Parts:
 
     async def connect(self, handshake: Handshake, receiver: Receiver) -> Transport:
         """Open a transport; raises VenueUnreachable or UpgradeRefused."""
-        options = transport_options(self.settings)
+        options = self.transport_options()
         # Behind the first offered sub-protocol stands a login: it must not be echoed.
         accepted = handshake.subprotocols[:1]
         return await connect(
             handshake, receiver, replace(options, accepted_subprotocols=accepted)
         )
+
+    def transport_options(self) -> TransportOptions:
+        """Return how to connect; what a venue shows of itself is kept by its host."""
+        return replace(transport_options(self.settings), on_peer=self._met)
+
+    def _met(self, peer: Peer) -> None:
+        self.peers[peer.host] = peer
 
     def _note(self, note: Note) -> None:
         self.log(note.event, **note.facts)

@@ -10,7 +10,7 @@ from bridge.app.parts import Parts
 from bridge.app.wishes import Wishes
 from bridge.core.envelopes import Reader
 from bridge.core.model import Plan, Reason
-from bridge.edge.group import Group, Membership
+from bridge.edge.group import Group, Membership, Progress
 from bridge.errors import BridgeError
 from bridge.flow.feed import Feed
 from bridge.flow.fleet import Fleet
@@ -55,6 +55,11 @@ class Shares:
     def lapses(self) -> int:
         """Return how often the lease ran out."""
         return self.member.lapses if self.member else 0
+
+    @property
+    def progress(self) -> Progress | None:
+        """Return how the member's reading thread is; None without a group."""
+        return self._group.progress if self._group else None
 
     async def open(self) -> None:
         """Learn what is wanted, and begin to run it.

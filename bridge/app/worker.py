@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 from collections.abc import Mapping
+from functools import partial
 from secrets import SystemRandom
 from typing import Any
 
@@ -14,12 +15,18 @@ from bridge.app.destinations import Preparation
 from bridge.app.orders import OrderPaths
 from bridge.app.parts import Parts
 from bridge.app.shares import Shares
+from bridge.app.site import Seen, Site
+from bridge.app.status import status
+from bridge.app.view import Running
+from bridge.app.vitals import FEEDS, ORDERS, Vitals
 from bridge.config import Settings
+from bridge.config.sections import Http
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec
 from bridge.core.envelopes import Reader
+from bridge.core.health import Step
 from bridge.edge.clock import Clock, SystemClock
-from bridge.edge.logs import Log, LogHandler
+from bridge.edge.logs import Level, Log, LogHandler
 from bridge.edge.producer import Producer
 from bridge.edge.schemas import bundled
 from bridge.errors import BridgeError, Undelivered
@@ -35,9 +42,13 @@ class Worker:
     """Runs every subscription of the settings in this process."""
 
     def __init__(
-        self, settings: Settings, log: Log, clock: Clock | None = None
+        self,
+        settings: Settings,
+        log: Log,
+        clock: Clock | None = None,
+        http: Http | None = None,
     ) -> None:
-        """Prepare; nothing is opened before `run`."""
+        """Prepare; nothing is opened before `run`, and no port without `http`."""
         self._settings = settings
         self._log = log
         self._clock = clock or SystemClock()
@@ -47,6 +58,10 @@ class Worker:
         self._desks: list[Feed] = []
         self._fatal: BridgeError | None = None
         self._halt = asyncio.Event()
+        self._http = http or Http(enabled=False)
+        self._waits_for = ""
+        self._vitals = Vitals()
+        self._site = Site(self._seen())
 
     async def run(self, stop: asyncio.Event) -> int:
         """Work until `stop`, or until something fails that a restart must mend.
@@ -56,6 +71,13 @@ class Worker:
         """
         self._log("starting", worker=self._settings.worker.name)
         asyncio.get_running_loop().set_exception_handler(self._on_stray)
+        await self._site.open(self._http)
+        try:
+            return await self._run(stop)
+        finally:
+            await self._site.close()
+
+    async def _run(self, stop: asyncio.Event) -> int:
         parts = await first(self._prepare(), stop.wait())
         if parts is None:
             return 0
@@ -71,47 +93,52 @@ class Worker:
 
     def status(self) -> Mapping[str, Any]:
         """Return what the worker is doing, JSON-ready."""
-        parts = self._parts
-        if parts is None:
-            return {"worker": self._settings.worker.name, "phase": "preparing"}
-        now = self._clock.now()
-        producer = parts.producer
+        running, now = self._running(), self._clock.now()
         return {
             "worker": self._settings.worker.name,
-            "phase": "running",
-            "flow": parts.pressure.flow.name,
-            "pauses": parts.pressure.pauses,
-            "cuts": parts.pressure.cuts,
-            "ledger": parts.ledger.as_dict(),
-            "kafka": {
-                "produced": producer.produced,
-                "acked": producer.acked,
-                "failed": producer.failed,
-                "outstanding_bytes": producer.outstanding_bytes,
-            },
-            "ownership": self._shares.describe() if self._shares else None,
-            "feeds": [
-                {
-                    "source": feed.plan.source,
-                    "name": feed.plan.name,
-                    "reconnects": feed.reconnects,
-                    "trouble": feed.trouble,
-                }
-                for feed in self._feeds()
-            ],
-            "orders": self._orders.describe() if self._orders else None,
-            "connections": [dict(c.describe(now)) for c in parts.connections],
+            "phase": self._step(),
+            "health": self._site.health(),
+            **(status(running, self._vitals, now) if running else {}),
         }
+
+    def _seen(self) -> Seen:
+        return Seen(
+            name=self._settings.worker.name,
+            clock=self._clock,
+            log=self._log,
+            vitals=self._vitals,
+            running=self._running,
+            step=self._step,
+            waits_for=lambda: self._waits_for,
+            status=self.status,
+        )
+
+    def _running(self) -> Running | None:
+        parts, shares = self._parts, self._shares
+        if parts is None or shares is None:
+            return None
+        return Running(parts, shares, self._orders, self._desks)
+
+    def _step(self) -> Step:
+        if self._halt.is_set():
+            return Step.STOPPING
+        return Step.PREPARING if self._parts is None else Step.RUNNING
+
+    def _preparing(self, event: str, level: Level = "info", **facts: object) -> None:
+        """Log, and keep what the start waits for."""
+        self._waits_for = f"{event}: {facts['error']}" if "error" in facts else ""
+        self._log(event, level=level, **facts)
 
     async def _prepare(self) -> Parts:
         schemas = bundled()
         codec = Codec(schemas)
         backoff = Backoff(SystemRandom().random, cap_seconds=10.0)
         preparation = Preparation(
-            self._settings, schemas, codec, self._clock, backoff, self._log
+            self._settings, schemas, codec, self._clock, backoff, self._preparing
         )
         destinations = await preparation.destinations()
-        parts = Parts(self._settings, destinations, codec, self._clock, self._log)
+        told = self._vitals.tallies
+        parts = Parts(self._settings, destinations, codec, self._clock, self._log, told)
         reader = Reader(codec, preparation.schema_by_id)
         # Order connections have places of their own: feeds must not keep them waiting.
         orders = max(1, len(self._settings.order_plans()))
@@ -121,7 +148,17 @@ class Worker:
         self._shares = Shares(parts, preparation, reader, pacer, self._fail)
         if self._settings.commands:
             self._orders = OrderPaths(parts, codec, destinations, reader, self._fail)
+        self._watch(parts, self._shares, self._orders)
         return parts
+
+    def _watch(self, parts: Parts, shares: Shares, orders: OrderPaths | None) -> None:
+        vitals = self._vitals
+        vitals.watch_producer(FEEDS, parts.producer)
+        vitals.watch_reader(self._settings.topics.assignment, lambda: shares.progress)
+        if orders is not None:
+            vitals.watch_producer(ORDERS, orders.producer)
+            for topic in orders.paths:
+                vitals.watch_reader(topic, partial(orders.progress, topic))
 
     async def _serve(self, parts: Parts, stop: asyncio.Event) -> None:
         """Run feeds, orders and the pulse; the pulse outlives both."""
@@ -149,9 +186,6 @@ class Worker:
             await self._shares.close()
         except BridgeError as error:
             self._fail(error)
-
-    def _feeds(self) -> list[Feed]:
-        return [*(self._shares.fleet.feeds if self._shares else ()), *self._desks]
 
     async def _take_orders(self, closed: asyncio.Event) -> None:
         """Take commands until the halt, finish them, then let their connections go."""
@@ -202,6 +236,7 @@ class Worker:
         while not done.is_set():
             await self._clock.sleep(PULSE_S)
             now = self._clock.now()
+            self._vitals.beat(now, PULSE_S)
             shares.tick()
             parts.producer.poll()
             parts.losses.drain(now)
@@ -257,4 +292,4 @@ async def _until_signal(settings: Settings) -> int:
     # What librdkafka repeats for each attempt is told once by `kafka_away`.
     quiet = level if level == logging.DEBUG else logging.CRITICAL
     logging.getLogger("feedbridge.librdkafka").setLevel(quiet)
-    return await Worker(settings, log).run(stop)
+    return await Worker(settings, log, http=settings.http).run(stop)

@@ -117,6 +117,30 @@ class Transport(Section):
         return max(1, self.max_connections // self.workers_per_address)
 
 
+class Http(Section):
+    """The port for probes, metrics and the page; `feedbridge run` listens."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Answer probes, metrics, status and the page over HTTP.",
+        examples=[False],
+    )
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address to listen at. There is no login and no TLS: beyond "
+        "127.0.0.1, let a network policy say who may ask.",
+        examples=["0.0.0.0"],  # noqa: S104 - an example, not the default
+    )
+    port: int = Field(
+        9464,
+        ge=0,
+        le=65_535,
+        description="Port to listen at; 0 takes a free one, which the log tells.",
+        examples=[0],
+    )
+
+
 class Stop(Section):
     """How a worker stops."""
 

@@ -16,6 +16,7 @@ from bridge.config.ownership import Ownership, OwnershipSetting
 from bridge.config.sections import (
     Books,
     DeadLetter,
+    Http,
     Log,
     Stop,
     Transport,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     books: Books = Field(default_factory=Books)
     transport: Transport = Field(default_factory=Transport)
     ownership: OwnershipSetting = Field(default_factory=Ownership)
+    http: Http = Field(default_factory=Http)
     stop: Stop = Field(default_factory=Stop)
     log: Log = Field(default_factory=Log)
     dead_letter: DeadLetter = Field(default_factory=DeadLetter)

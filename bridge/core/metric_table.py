@@ -64,7 +64,17 @@ COMMAND_DEAD_LETTERS = (
     *PoisonReason,
     *(code for code, known in REFUSALS.items() if known.dead_letter),
 )
-DISCONNECTS = ("CLOSED", "UNREACHABLE", "REFUSED", *_names(*Reason)[:14])
+GAPS = (
+    *(Reason.CONNECTION_LOST, Reason.CONTRADICTION, Reason.UNREADABLE),
+    *(Reason.MISSING_TICKS, Reason.KAFKA_SLOW, Reason.DELIVERY_FAILED),
+    *(Reason.VENUE_DOWN, Reason.VENUE_REFUSED, Reason.UNANSWERED),
+    *(Reason.UNSUBSCRIBED, Reason.STOPPED, Reason.MOVED),
+)
+DISCONNECTS = (
+    *("CLOSED", "UNREACHABLE", "REFUSED"),
+    *(Reason.VENUE_REFUSED, Reason.UNANSWERED, Reason.SILENT),
+)
+_STATUSES = ("200", "400", "404", "405", "408", "421", "431", "500", "501", "503")
 HTTP_PATHS = ("/", "/livez", "/readyz", "/startupz", "/metrics", "/status", "/events")
 
 BOUNDED_BY: Mapping[str, str] = {
@@ -89,15 +99,15 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "trading": (*_names(*Trading), "UNREAD"),
     "lane": _names(*Lane),
     "path": (*HTTP_PATHS, "file", "other"),
-    "status": ("200", "400", "404", "405", "408", "431", "503"),
+    "status": _STATUSES,
     "mark": ("high", "low"),
 }
 """The values of labels that are fixed in the code; `reason` depends on the metric."""
 
 REASONS: Mapping[str, tuple[str, ...]] = {
-    "gaps_total": _names(*Reason)[:18],
+    "gaps_total": tuple(map(str, GAPS)),
     "dead_letters_total": tuple(map(str, (*FEED_DEAD_LETTERS, *COMMAND_DEAD_LETTERS))),
-    "disconnects_total": DISCONNECTS,
+    "disconnects_total": tuple(map(str, DISCONNECTS)),
 }
 """The values of the label `reason`, by metric."""
 

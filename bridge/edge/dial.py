@@ -13,10 +13,12 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from bridge.edge.transport import TransportOptions
+from bridge.edge.clock import wall_ns
+from bridge.edge.transport import Peer, TransportOptions
 from bridge.errors import ConfigError, VenueUnreachable
 
 HEAD_LIMIT = 16 * 1024
@@ -64,6 +66,26 @@ class Opening:
             "server_hostname": self.host,
             "ssl_shutdown_timeout": self.options.close_timeout_s,
         }
+
+
+def meet(step: Opening, transport: asyncio.BaseTransport, date: str) -> None:
+    """Tell whoever wants to know what the other side showed; `date` is its header."""
+    if step.options.on_peer is None:
+        return
+    shown = transport.get_extra_info("peercert") or {}
+    until = shown.get("notAfter")
+    expires_s = ssl.cert_time_to_seconds(until) if until else None
+    step.options.on_peer(
+        Peer(host=step.where, clock_ahead_s=_ahead_s(date), expires_s=expires_s)
+    )
+
+
+def _ahead_s(date: str) -> float | None:
+    """Return how far ahead a Date header is; its clock had gone on by half a second."""
+    try:
+        return parsedate_to_datetime(date).timestamp() + 0.5 - wall_ns() / 1e9
+    except (TypeError, ValueError):
+        return None
 
 
 @contextlib.asynccontextmanager

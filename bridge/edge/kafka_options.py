@@ -62,7 +62,7 @@ PRODUCER = {
     "message.max.bytes": 64 * 1024 * 1024,
     # As the Java clients do, for keys whose partition is not given.
     "partitioner": "murmur2_random",
-    "statistics.interval.ms": 0,
+    "statistics.interval.ms": 10_000,
     "log.connection.close": "false",
 }
 

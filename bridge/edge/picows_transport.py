@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from bridge.core.model import Closed, Handshake, Receiver
 from bridge.edge.clock import wall_ns
-from bridge.edge.dial import Opening
+from bridge.edge.dial import Opening, meet
 from bridge.edge.picows_upgrade import Answer, creator, feed, make_core
 from bridge.edge.transport import (
     ABNORMAL,
@@ -121,6 +121,7 @@ class PicowsTransport(picows.WSListener):
             response = await answer.response
             chosen = response.headers.get("Sec-WebSocket-Protocol")
             check_subprotocol(chosen, self._handshake, self._options)
+            meet(step, self._transport, response.headers.get("Date", ""))
             self._early = await answer.hand_over()
         except BaseException:
             self._transport.abort()

@@ -33,6 +33,20 @@ TOLD_HEADERS = frozenset({"content-type", "date", "location", "retry-after", "se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """What the other side showed of itself while a connection was opened.
+
+    `host` has the port; `clock_ahead_s` is its clock minus ours, from its Date header,
+    to the second; `expires_s` (Unix time) is the end of its certificate. None where it
+    gave none.
+    """
+
+    host: str
+    clock_ahead_s: float | None
+    expires_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransportOptions:
     """How to connect and how patient to be.
 
@@ -41,7 +55,8 @@ class TransportOptions:
     replaces the system's certificate authorities; verification cannot be turned off.
     `user_timeout_ms` is TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged
     (Linux; source: tcp(7), read 2026-11-21). `accepted_subprotocols` are the names that
-    the venue may echo; empty means any that was offered.
+    the venue may echo; empty means any that was offered. `on_peer` is told of the other
+    side once a connection is open.
     """
 
     kind: Literal["auto", "websockets", "picows"] = "auto"
@@ -55,6 +70,7 @@ class TransportOptions:
     tls_ca_file: str | None = None
     user_timeout_ms: int | None = None
     accepted_subprotocols: tuple[str, ...] = ()
+    on_peer: Callable[[Peer], None] | None = None
 
 
 class Unfit(Exception):

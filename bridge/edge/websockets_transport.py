@@ -26,7 +26,7 @@ from websockets.uri import parse_uri
 
 from bridge.core.model import Closed, Handshake, Receiver
 from bridge.edge.clock import wall_ns
-from bridge.edge.dial import Opening
+from bridge.edge.dial import Opening, meet
 from bridge.edge.transport import (
     ABNORMAL,
     NORMAL,
@@ -65,6 +65,7 @@ class WebSocketsTransport(asyncio.Protocol):
         self._keepalive = Keepalive(options, self._ping, self._give_up)
         # Events that came before the receiver may be called; None from then on.
         self._early: list[Event] | None = []
+        self._date = ""
         self._parts = bytearray()
         self._paused = False
         self._muted = False
@@ -126,6 +127,7 @@ class WebSocketsTransport(asyncio.Protocol):
         try:
             await self._answered
             self._check_answer()
+            meet(step, self._transport, self._date)
         except BaseException:
             self.abort()
             raise
@@ -202,6 +204,8 @@ class WebSocketsTransport(asyncio.Protocol):
     def _hold(self, events: Sequence[Event]) -> None:
         """Keep what came with the answer until the caller of `connect` is ready."""
         frames = [event for event in events if not isinstance(event, Response)]
+        for answer in (event for event in events if isinstance(event, Response)):
+            self._date = answer.headers.get("Date", "")
         answered = len(frames) < len(events) or self._protocol.handshake_exc
         if answered and not self._answered.done():
             self._answered.set_result(None)

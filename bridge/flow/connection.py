@@ -192,6 +192,11 @@ class Connection:
         self.apply(lost, now.wall_ns)
         return True
 
+    def ended(self, reason: str) -> None:
+        """Count an end that nobody here wanted, or that it could not be opened."""
+        told = str(self.closing.reason) if self.closing else reason
+        self._ledger.tallies.disconnects[self.plan.source, told] += 1
+
     def finish(self, events: Events) -> None:
         """Write the last boundaries and let go of the transport."""
         self.apply(events, self._now().wall_ns)
@@ -218,8 +223,12 @@ class Connection:
             "connection": self.outlet.connection,
             "frames": tally.frames,
             "discarded": tally.discarded,
-            "bindings": [dict(b) for b in self.session.describe(now)],
+            "bindings": [dict(b) for b in self.session.describe(self.time(now))],
         }
+
+    def time(self, now: Now) -> Now:
+        """Return the session's present, as of the last tick."""
+        return Now(now.wall_ns, now.mono_ns - self._behind_ns)
 
     def _channel(self, name: str) -> int | None:
         """Return the first channel under that name that was not dropped."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from bridge.core.backoff import Backoff
 from bridge.core.model import Closed, Handshake, Now, Plan, Reason, Receiver, Transport
 from bridge.edge.websocket import UpgradeRefused
-from bridge.errors import VenueError, VenueRefused
+from bridge.errors import VenueError, VenueRefused, VenueUnreachable
 from bridge.flow.connection import Connection, Log
 from bridge.flow.pacer import Clock, Pacer
 from bridge.venues.base import Session
@@ -163,7 +163,11 @@ class Feed:
         try:
             transport = await self._parts.connect(handshake, connection)
         except UpgradeRefused as error:
+            connection.ended("REFUSED")
             raise session.refused(error.status, error.body) from error
+        except VenueUnreachable:
+            connection.ended("UNREACHABLE")
+            raise
         held.callback(transport.abort)
         return transport
 
@@ -208,6 +212,7 @@ class Feed:
             connection.finish(session.stop(self.reason))
             await transport.close()
             return
+        connection.ended("CLOSED")
         closing = connection.closing
         self.trouble = closing.detail if closing else f"{closed.detail} ({closed.code})"
         connection.finish(session.closed("; ".join(filter(None, (self.trouble, told)))))

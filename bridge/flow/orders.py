@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from bridge.core.claims import Claims
 from bridge.core.model import Note, Now
 from bridge.core.orders import Command, Entry, Key, Phase, Refused
+from bridge.core.tallies import Tallies
 from bridge.edge.consumer import Message
 from bridge.errors import BridgeError, KafkaError, SchemaError
 from bridge.flow.connection import Log
@@ -45,7 +46,7 @@ class Parts(NamedTuple):
     `read` checks one record completely. `encode` and `decode` speak the response
     schema; `send` queues bytes for a response topic, partition and key. `bury` writes a
     dead letter. `epoch` makes a new name for each assignment. `seen` is told of every
-    record that is read back.
+    record that is read back. `tallies` counts what is answered.
     """
 
     topic: str
@@ -61,6 +62,7 @@ class Parts(NamedTuple):
     bury: Callable[[Message, Poison, Now], None]
     seen: Callable[[Entry, Now], None]
     desks: Mapping[str, Desk]
+    tallies: Tallies
     dedup_ms: int
     dry_run: bool
     release_wait_s: float
@@ -271,6 +273,7 @@ class OrderPath:
     def _append(self, partition: int, entry: Entry) -> None:
         value = self._parts.encode(entry, partition)
         now = self._parts.now()
+        self._parts.tallies.answered(entry, now.wall_ns // MS_NS)
         key = entry.key.req_id
         self._parts.send(self._parts.responses, partition, key, value, now)
         if entry.reply_to and entry.phase is not Phase.CLAIMED:

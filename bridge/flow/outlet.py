@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from bridge.core.model import Action, Data, Mark, Plan, Subscription, Unreadable
+from bridge.core.tallies import Tallies
 from bridge.flow.lanes import Lane, Route
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -27,12 +28,17 @@ class Out(Protocol):
 
 
 class Ledger:
-    """What one worker wrote; every received frame is in `frames` exactly once."""
+    """What one worker wrote; every received frame is in `frames` exactly once.
 
-    __slots__ = ("dead_letters", "discarded", "frames", "gaps", "marks", "records")
+    `tallies` counts the same by name, where a name matters.
+    """
 
-    def __init__(self) -> None:
+    COUNTS = ("dead_letters", "discarded", "frames", "gaps", "marks", "records")
+    __slots__ = (*COUNTS, "tallies")
+
+    def __init__(self, tallies: Tallies | None = None) -> None:
         """Start at zero."""
+        self.tallies = tallies or Tallies()
         self.frames = 0
         self.records = 0
         self.marks = 0
@@ -42,7 +48,7 @@ class Ledger:
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.COUNTS}
 
 
 class DeadLetters:
@@ -174,6 +180,7 @@ class Outlet:
         self._send(lane.topic, value, lane.key, lane.partition, written_ns // 1_000_000)
         self._states.write(lane, self.connection, event, written_ns)
         self._ledger.marks += 1
+        self._ledger.tallies.marked(self.plan.source, lane.subscription.name, event)
 
     def dead_letter(self, event: Unreadable, received_ns: int) -> None:
         """Write the raw frame with the reason why it could not be read."""
@@ -191,3 +198,4 @@ class Outlet:
         origin = f"{self.plan.source}/{name or self.plan.name}"
         self._dead_letters.send(origin, facts, event.raw, received_ns)
         self._ledger.dead_letters += 1
+        self._ledger.tallies.dead_letters[self.plan.source, str(event.reason)] += 1

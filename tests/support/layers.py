@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flow": _BELOW_FLOW,
     "simulators": {"core", "venues", "errors"},
     "embedded": {"edge", "core", "errors"},
+    "page": set(),
     "app": _BELOW_APP,
     "client": {"core", "edge", "errors", "venues", "config"},
     "bench": _BELOW_BENCH,

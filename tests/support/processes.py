@@ -36,7 +36,8 @@ class Feedbridge:
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-X", "faulthandler", "-m", "bridge", *verb],
-                env={**clean, **variables},
+                # Several workers run at a time; a test that asks one chooses its port.
+                env={"FEEDBRIDGE_HTTP__PORT": "0", **clean, **variables},
                 stdout=out,
                 stderr=err,
             )

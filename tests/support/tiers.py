@@ -19,6 +19,10 @@ FOLDERS = (
     "simulators",
     "embedded",
     "conformance",
+    "chart",
+    "page",
+    "alerts",
+    "image",
     "real",
     "chaos",
 )
@@ -31,7 +35,35 @@ def _missing_real() -> str | None:
     return downloads.missing()
 
 
+def _missing_chart() -> str | None:
+    from tests.support import helm
+
+    return helm.missing()
+
+
+def _missing_page() -> str | None:
+    from tests.support import chromium
+
+    return chromium.missing()
+
+
+def _missing_alerts() -> str | None:
+    from tests.support import prometheus
+
+    return prometheus.missing()
+
+
+def _missing_image() -> str | None:
+    from tests.image import engine
+
+    return engine.missing()
+
+
 NEEDS: dict[str, Callable[[], str | None]] = {
+    "chart": _missing_chart,
+    "page": _missing_page,
+    "alerts": _missing_alerts,
+    "image": _missing_image,
     "real": _missing_real,
     "chaos": _missing_real,
 }
