@@ -19,8 +19,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$p" && break; done)
 
-.PHONY: help setup tools fmt lint types test test-fast real chaos demo demo-orders \
-	bench takeover workers soak schemas lock check clean
+.PHONY: help setup tools fmt lint types test test-fast real chaos chart demo demo-orders \
+	bench takeover workers soak image dashboard schemas lock check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,10 @@ types: setup  ## check types
 
 tools:
 	@scripts/tools.sh
+	@scripts/image_tools.sh
+
+dashboard: setup  ## remake the Grafana dashboard from the metric table
+	$(BIN)/python scripts/dashboard.py
 
 test: setup tools  ## run all tests, against real Kafka too; sets up all it needs
 	$(BIN)/python -m pytest $(TESTS)
@@ -69,6 +73,9 @@ chaos: setup tools  ## the long chaos tests of orders and of shared feeds (docs/
 	  $(BIN)/python -m pytest -s tests/chaos/test_orders.py
 	FEEDBRIDGE_CHAOS_FEED_FAULTS=$(FEED_FAULTS) $(BIN)/python -m pytest -s \
 	  tests/chaos/test_many_workers.py tests/chaos/test_rolling.py
+
+chart: setup  ## lint, render, validate and judge the Helm chart
+	$(BIN)/python -m pytest --tiers=chart tests/chart $(TESTS)
 
 demo: setup  ## see feeds flow through an embedded Kafka
 	$(BIN)/feedbridge demo
@@ -87,6 +94,10 @@ workers: setup tools  ## measure one worker and two, and memory a subscription
 
 soak: setup tools  ## run workers for long, and judge whether anything grows
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) --out docs/soak.svg
+
+image: setup tools  ## build the image, then run and scan it (docs/image.md)
+	@scripts/image.sh
+	$(BIN)/python -m pytest -s tests/image
 
 schemas: setup  ## list the schemas and check them against the last release
 	$(BIN)/feedbridge schemas list
