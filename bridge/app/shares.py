@@ -83,7 +83,7 @@ class Shares:
     async def close(self) -> None:
         """End everything in order, and only then leave the group."""
         if self.member is not None:
-            self.member.close()
+            self.member.leave()
         await self.ownership.give(list(self.ownership.held), Reason.STOPPED)
         await self._settled()
         if self._group is not None:

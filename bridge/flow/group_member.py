@@ -58,19 +58,25 @@ class GroupMember:
         self._failed = failed
         self._group: GroupPort
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving = False
 
     def attach(self, group: GroupPort) -> None:
         """Join the group, which needs this object to be made."""
         self._group = group
 
     def on_assigned(self, topic: str, partition: int, committed: int | None) -> None:  # noqa: ARG002 - edge.group.Member
-        """Run a share."""
+        """Run a share, unless this worker is about to leave."""
+        if self._leaving:
+            return
         self._log("share_assigned", share=partition)
         self.dealt.add(partition)
         self._ownership.take(partition)
 
     def on_revoked(self, topic: str, partition: int) -> None:
         """End a share in order, and then let it go."""
+        if self._leaving:
+            self._group.release(topic, partition)
+            return
         self._log("share_revoked", share=partition)
         self.dealt.discard(partition)
         self._spawn(self._give(topic, partition))
@@ -114,7 +120,7 @@ class GroupMember:
 
     async def _take_back(self) -> None:
         await self._sleep(self._session_s)
-        for partition in sorted(self.dealt):
+        for partition in sorted(self.dealt) if not self._leaving else ():
             self._ownership.take(partition)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -127,7 +133,10 @@ class GroupMember:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error  # the loop's handler ends the worker
 
-    def close(self) -> None:
-        """Forget what was still to be done."""
-        for task in self._tasks:
-            task.cancel()
+    def leave(self) -> None:
+        """Take nothing more: all that is held is about to be given up.
+
+        When several workers stop at once, the group deals the share of the first to
+        the others, which are about to go as well.
+        """
+        self._leaving = True

@@ -217,6 +217,23 @@ def test_a_failed_membership_ends_everything(run: Run) -> None:
     run(scenario())
 
 
+def test_a_worker_that_leaves_takes_nothing_more(run: Run) -> None:
+    """Others may stop at the same time, and the group deals their shares to it."""
+
+    async def scenario() -> None:
+        world = World()
+        world.assign(0)
+        world.member.leave()
+        await world.ownership.give([0], Reason.STOPPED)
+        world.assign(1, 2)
+        world.member.on_revoked(TOPIC, 1)
+        assert world.bound == []
+        assert world.released == [1]
+        assert {feed.over for feed in world.fleet.feeds} == {Reason.STOPPED}
+
+    run(scenario())
+
+
 def test_wishes_change_nothing_but_what_they_name(run: Run) -> None:
     """What is added has a connection of its own; what is removed leaves alone."""
 
