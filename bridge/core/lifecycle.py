@@ -149,8 +149,11 @@ class Lifecycle:
         return []
 
     def suspend(self, now_ns: int, detail: str) -> list[Step]:
-        """Mark stale because the venue lost its own core; wait for `recover`."""
-        if self.phase in (Phase.SUSPENDED, Phase.CUT, Phase.ENDED):
+        """Mark stale because the venue lost its own core; wait for `recover`.
+
+        What was never asked for stays idle: a sequence begins with BINDING.
+        """
+        if self.phase in (Phase.IDLE, Phase.SUSPENDED, Phase.CUT, Phase.ENDED):
             return []
         self._enter(Phase.SUSPENDED, now_ns, 0.0)
         return self.marks(State.STALE, Reason.VENUE_DOWN, detail)

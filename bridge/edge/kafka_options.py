@@ -62,12 +62,16 @@ PRODUCER = {
     "message.max.bytes": 64 * 1024 * 1024,
     # As the Java clients do, for keys whose partition is not given.
     "partitioner": "murmur2_random",
+    # A broker that went without a word is given up within this; librdkafka's own minute
+    # would hold every record back for as long.
+    "socket.timeout.ms": 10_000,
     "statistics.interval.ms": 10_000,
     "log.connection.close": "false",
 }
 
 # Only for producers; other clients would warn that they ignore them.
 PRODUCER_ONLY = frozenset(PRODUCER) - {
+    "socket.timeout.ms",
     "statistics.interval.ms",
     "message.max.bytes",
     "log.connection.close",

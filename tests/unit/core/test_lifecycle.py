@@ -129,12 +129,7 @@ EDGES: list[tuple[Phase, Any, list[Any], Phase]] = [
         [("STALE", "VENUE_DOWN")],
         Phase.SUSPENDED,
     ),
-    (
-        Phase.IDLE,
-        lambda m: m.suspend(0, "2"),
-        [("STALE", "VENUE_DOWN")],
-        Phase.SUSPENDED,
-    ),
+    (Phase.IDLE, lambda m: m.suspend(0, "2"), [], Phase.IDLE),
     (Phase.SUSPENDED, lambda m: m.suspend(0, "2"), [], Phase.SUSPENDED),
     (Phase.CUT, lambda m: m.suspend(0, "2"), [], Phase.CUT),
     (Phase.ENDED, lambda m: m.suspend(0, "2"), [], Phase.ENDED),
@@ -225,8 +220,9 @@ def test_healing_what_was_let_go_binds_at_once() -> None:
 
 
 def test_recovering_what_was_never_bound_asks_for_no_unbind() -> None:
-    """Suspended before the first bind: bind, do not unbind."""
-    made = life()
+    """Refused and then suspended: bind, do not unbind."""
+    made = life(Phase.BINDING)
+    made.refused(0, "1")
     made.suspend(0, "2")
     assert said(made.recover(0)) == BIND_AGAIN
 
