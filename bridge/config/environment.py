@@ -20,7 +20,8 @@ PREFIX = "FEEDBRIDGE_"
 FILE_VARIABLE = "FEEDBRIDGE_CONFIG"
 
 # Not settings: the file's own variable, the test suite's, and what Kubernetes sets for
-# a Service called feedbridge (documentation, "Discovering services").
+# a Service called feedbridge (documentation, "Discovering services"). Where two
+# underscores follow each other, it is a setting all the same: FEEDBRIDGE_HTTP__PORT.
 _OTHERS = re.compile(
     r"FEEDBRIDGE_(CONFIG|TIERS"
     r"|(\w+_)?SERVICE_(HOST|PORT)(_\w+)?"
@@ -90,7 +91,7 @@ class Environment:
         self._model = model
         names = (n for n in environ if n.upper().startswith(PREFIX))
         for name in sorted(names):
-            if not _OTHERS.fullmatch(name):
+            if "__" in name or not _OTHERS.fullmatch(name):
                 self._take(name, environ[name], file_tree)
 
     def _take(self, name: str, text: str, file_tree: Tree) -> None:

@@ -357,6 +357,13 @@ def test_an_empty_section_means_its_defaults(file: Path) -> None:
     assert load(write(file, text), LOGIN).kafka.queue_megabytes == 64
 
 
+def test_the_ports_variable_is_not_taken_for_a_services(file: Path) -> None:
+    """Kubernetes would set FEEDBRIDGE_HTTP_PORT; two underscores make a setting."""
+    variables = {"FEEDBRIDGE_HTTP__PORT": "0", "FEEDBRIDGE_HTTP_PORT": "tcp://1:80"}
+
+    assert load(write(file, MINIMAL), LOGIN | variables).http.port == 0
+
+
 @pytest.mark.parametrize(
     "name",
     [
