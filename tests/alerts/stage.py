@@ -100,7 +100,6 @@ class Stage:
         tree = {
             "kafka": options,
             "books": {"refresh_seconds": 1},
-            "http": {"port": self.port},
             "finery": accounts,
             **more,
         }
@@ -112,7 +111,8 @@ class Stage:
         path = settings_file(self.folder, tree)
         for topic in wanted_topics(load(path, logins)):
             self.kafka.create_topic(topic.name, topic.partitions)
-        return {"FEEDBRIDGE_CONFIG": str(path), **logins}
+        port = {"FEEDBRIDGE_HTTP__PORT": str(self.port)}
+        return {"FEEDBRIDGE_CONFIG": str(path), **port, **logins}
 
     def sees(self, *names: str, limit_s: float = ALERT_SECONDS) -> None:
         """Wait until these alerts fire, and read what they would tell a person."""
