@@ -5,6 +5,8 @@ up in it: a name that is not here cannot be exported. Each name ends with its un
 
 Every label is bounded: by the settings, or by a list that stands here. A reconnecting
 venue or a stranger can make a number grow, never the number of series.
+
+The module is longer than others because a table is read best in one piece.
 """
 
 from __future__ import annotations

@@ -115,12 +115,15 @@ class Court:
     def _differing(self, command: Command, finals: Sequence[Response]) -> None:
         """The first final binds; a later one says the same, or is true as well.
 
-        A cancel that the venue refused and an order found gone are both true.
+        A cancel that the venue refused and an order found gone are both true. What a
+        repeat says is its first one's outcome, and never another.
         """
         asked = self.asked.get(command.place, [])
+        repeat = self.firsts[command.key] is not command
         for other in finals[1:]:
-            done = (finals[0].outcome == "DONE", other.outcome == "DONE")
-            if done[0] != done[1] and _untrue(command, other, asked, self.book):
+            if _said(other) == _said(finals[0]):
+                continue
+            if repeat or _untrue(command, other, asked, self.book):
                 both = f"{finals[0].outcome} and then {other.outcome}"
                 self.problems.append(f"{command.words}: finals differ: {both}")
 
@@ -220,6 +223,10 @@ class Book:
     def _gone_by(self, number: int, at_ms: int) -> bool:
         end = self._gone.get(number)
         return end is not None and end["wall_ms"] <= at_ms
+
+
+def _said(final: Response) -> tuple[str | None, str]:
+    return final.outcome, final.code
 
 
 def _firsts(commands: Sequence[Command]) -> dict[tuple[str, str], Command]:

@@ -152,6 +152,9 @@ def test_finals_that_differ_are_found() -> None:
 
     assert problems([command()], [final(), final()], [request()]) == []
     assert "finals differ" in problems([command()], both, [request()])[0]
+    # Neither was carried out, and yet only one of them can be.
+    early = [final("NO_TRACE"), final("REFUSED")]
+    assert "differ" in problems([command()], early, [request("swallowed")])[0]
     gone = command(method="del", target=("del orderId", 5))
     ledger = [
         request(method="del", content={"orderId": 5}, decision="refused", error=80)
