@@ -19,6 +19,17 @@ Options = Mapping[str, str | int | bool | float]
 LOGGER = logging.getLogger("feedbridge.librdkafka")
 
 
+class Mark(NamedTuple):
+    """A level of what waits for Kafka; either count alone passes it."""
+
+    bytes: int
+    messages: int
+
+    def passed(self, bytes_: int, messages: int) -> bool:
+        """Tell whether more waits than this."""
+        return bytes_ > self.bytes or messages > self.messages
+
+
 class Budget(NamedTuple):
     """How much may wait for Kafka, and the two marks as shares of it."""
 
@@ -26,6 +37,10 @@ class Budget(NamedTuple):
     max_messages: int = 100_000
     high: float = 0.5
     low: float = 0.2
+
+    def mark(self, share: float) -> Mark:
+        """Return the mark at a share of the budget."""
+        return Mark(int(self.max_bytes * share), int(self.max_messages * share))
 
 
 # Without one of these the promise of no silent loss, or the counting, would break.

@@ -14,14 +14,14 @@ one given with each record; a fatal error is raised by `poll`.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
 import confluent_kafka as ck
 import msgspec
 
 from bridge.core.model import Note
 from bridge.edge.clock import Clock, SystemClock
+from bridge.edge.fates import Failure, Fate, Latency, Left
 from bridge.edge.kafka_options import Budget, Options, producer_options, refusal
 from bridge.edge.kafka_statistics import Statistics, statistics_of
 from bridge.errors import KafkaError
@@ -36,36 +36,8 @@ FLUSH_POLL_S = 0.005
 PURGE_LIMIT_S = 1.0
 
 Headers = list[tuple[str, str | bytes | None]]
-Record = tuple[str, bytes, bytes, int, int, Headers | None]
-
-
-class Failure(NamedTuple):
-    """A record that will never be in Kafka, and why; its headers are not known."""
-
-    topic: str
-    partition: int
-    key: bytes
-    value: bytes
-    code: str
-    text: str
-    retriable: bool
-    fatal: bool
-
-
-class Left(NamedTuple):
-    """What `flush` could not deliver in time; `bytes` as the budget counts them."""
-
-    messages: int
-    bytes: int
-    by_topic: Mapping[str, int]
-
-
-class Latency(NamedTuple):
-    """Produce to acknowledgement, of one record in 64, since the last look."""
-
-    samples: int = 0
-    total_s: float = 0.0
-    max_s: float = 0.0
+# In the order of what `ck.Producer.produce` takes.
+Record = tuple[str, bytes, bytes, int, Fate | None, None, int, Headers | None]
 
 
 class Producer:
@@ -106,11 +78,10 @@ class Producer:
         self._on_failed = on_failed
         self._on_note = on_note
         self._clock = clock or SystemClock()
-        self._high_bytes = int(budget.max_bytes * budget.high)
-        self._high_messages = int(budget.max_messages * budget.high)
-        self._low_bytes = int(budget.max_bytes * budget.low)
-        self._low_messages = int(budget.max_messages * budget.low)
+        self._high = budget.mark(budget.high)
+        self._low = budget.mark(budget.low)
         self._overflow: deque[Record] = deque()
+        self._watched: deque[Fate] = deque()
         self._failures: deque[Failure] = deque()
         self._notes: deque[Note] = deque()
         self._troubles: set[str] = set()
@@ -141,23 +112,19 @@ class Producer:
         timestamp_ms: int,
         headers: Headers | None = None,
     ) -> None:
-        """Queue one record; its fate comes with a later `poll`."""
-        self.produced += 1
-        self.outstanding_bytes += len(value) + len(key) + OVERHEAD_BYTES
-        # Behind the overflow even if there is room: a record must not overtake.
-        if not self._overflow:
-            try:
-                self._produce(
-                    topic, value, key, partition, None, None, timestamp_ms, headers
-                )
-            except BufferError:
-                pass
-            except ck.KafkaException as error:
-                self._failed(topic, partition, key, value, error.args[0])
-                return
-            else:
-                return
-        self._overflow.append((topic, value, key, partition, timestamp_ms, headers))
+        """Queue one record; what became of it comes with a later `poll`."""
+        self._queue((topic, value, key, partition, None, None, timestamp_ms, headers))
+
+    def send_watched(
+        self, topic: str, value: bytes, key: bytes, partition: int, timestamp_ms: int
+    ) -> None:
+        """Queue one record that `settled` waits for."""
+        fate = Fate(self._on_report)
+        watched = self._watched
+        while watched and watched[0].known:
+            watched.popleft()
+        watched.append(fate)
+        self._queue((topic, value, key, partition, fate, None, timestamp_ms, None))
 
     def poll(self) -> None:
         """Serve delivery reports, fill the queue up, and tell what happened."""
@@ -183,18 +150,12 @@ class Producer:
     @property
     def above_high(self) -> bool:
         """Tell whether more waits than the budget's high mark."""
-        return (
-            self.outstanding_bytes > self._high_bytes
-            or self.produced - self.acked - self.failed > self._high_messages
-        )
+        return self._high.passed(self.outstanding_bytes, self.outstanding)
 
     @property
     def below_low(self) -> bool:
         """Tell whether less waits than the budget's low mark."""
-        return (
-            self.outstanding_bytes <= self._low_bytes
-            and self.produced - self.acked - self.failed <= self._low_messages
-        )
+        return not self._low.passed(self.outstanding_bytes, self.outstanding)
 
     def latency_sample(self) -> Latency:
         """Return the sampled latencies and begin anew."""
@@ -202,15 +163,16 @@ class Producer:
         return sample
 
     async def settled(self, timeout_s: float) -> bool:
-        """Wait until as many fates are known as there are records now; False if not.
+        """Wait until the fate of every watched record so far is known; False if not.
 
-        Reports come in the order of sending but for partitions of different brokers,
-        so what was sent before this call is in Kafka then, or nearly.
+        Records of one partition arrive in order, so what was sent to it before is in
+        Kafka then, too. Nothing follows for other partitions: each batch of each
+        partition is a request of its own (librdkafka), and the reports may overtake.
         """
-        wanted = self.produced
+        waiting = [fate for fate in self._watched if not fate.known]
         end_ns = self._clock.now().mono_ns + int(timeout_s * 1e9)
         self.poll()
-        while self.acked + self.failed < wanted:
+        while not all(fate.known for fate in waiting):
             if self._clock.now().mono_ns >= end_ns:
                 return False
             await self._clock.sleep(FLUSH_POLL_S)
@@ -278,6 +240,30 @@ class Producer:
 
     # -- inside
 
+    def _queue(self, record: Record) -> None:
+        """Give a record to librdkafka, or keep it behind those that wait already."""
+        self.produced += 1
+        self.outstanding_bytes += len(record[1]) + len(record[2]) + OVERHEAD_BYTES
+        if self._overflow or not self._given(record):
+            self._overflow.append(record)
+
+    def _given(self, record: Record) -> bool:
+        """Give a record to librdkafka; False if its queue is full."""
+        try:
+            self._produce(*record)
+        except BufferError:
+            return False
+        except ck.KafkaException as error:
+            self._refused(record, error.args[0])
+        return True
+
+    def _refused(self, record: Record, error: ck.KafkaError) -> None:
+        """Count a record that librdkafka did not take, so that no report comes."""
+        topic, value, key, partition, fate = record[:5]
+        if fate is not None:
+            fate.known = True
+        self._failed(topic, partition, key, value, error)
+
     def _on_fatal(self, error: ck.KafkaError) -> None:
         if self.fatal is None:
             self.fatal = KafkaError(
@@ -309,16 +295,7 @@ class Producer:
     def _drain(self) -> None:
         """Move the overflow into librdkafka's queue, as far as there is room."""
         overflow = self._overflow
-        while overflow:
-            topic, value, key, partition, timestamp_ms, headers = overflow[0]
-            try:
-                self._produce(
-                    topic, value, key, partition, None, None, timestamp_ms, headers
-                )
-            except BufferError:
-                return
-            except ck.KafkaException as error:
-                self._failed(topic, partition, key, value, error.args[0])
+        while overflow and self._given(overflow[0]):
             overflow.popleft()
 
     def _tell(self) -> None:

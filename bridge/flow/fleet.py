@@ -43,8 +43,11 @@ class Fleet:
         return feed
 
     def let_go(self, feed: Feed, reason: Reason) -> None:
-        """Begin to end a feed on purpose: unbind, ENDED, close."""
-        if feed in self._tasks:
+        """Begin to end a feed on purpose: unbind, ENDED, close.
+
+        The reason of the first call holds.
+        """
+        if feed in self._tasks and not self._stops[feed].is_set():
             feed.reason = reason
             self._stops[feed].set()
 

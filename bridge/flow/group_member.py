@@ -74,9 +74,6 @@ class GroupMember:
 
     def on_revoked(self, topic: str, partition: int) -> None:
         """End a share in order, and then let it go."""
-        if self._leaving:
-            self._group.release(topic, partition)
-            return
         self._log("share_revoked", share=partition)
         self.dealt.discard(partition)
         self._spawn(self._give(topic, partition))

@@ -26,6 +26,11 @@ class Out(Protocol):
     ) -> None:
         """Queue one record; never blocks, never raises for a full queue."""
 
+    def send_watched(
+        self, topic: str, value: bytes, key: bytes, partition: int, timestamp_ms: int
+    ) -> None:
+        """Queue one record that a handover waits for."""
+
 
 class Ledger:
     """What one worker wrote; every received frame is in `frames` exactly once.
@@ -129,7 +134,8 @@ class FeedStates:
 
     def _send(self, key: bytes) -> None:
         value, timestamp_ms = self._last[key]
-        self._out.send(self.topic, value, key, self._place(key), timestamp_ms)
+        place = self._place(key)
+        self._out.send_watched(self.topic, value, key, place, timestamp_ms)
 
 
 class Sinks(NamedTuple):
@@ -156,6 +162,7 @@ class Outlet:
         self.connection = connection
         self.lanes = [Lane(s, connection, route(s)) for s in plan.subscriptions]
         self._send = sinks.out.send
+        self._send_watched = sinks.out.send_watched
         self._dead_letters = sinks.dead_letters
         self._states = sinks.states
         self._ledger = sinks.ledger
@@ -177,7 +184,8 @@ class Outlet:
         """Write one boundary record and the feed state that follows from it."""
         lane = self.lanes[event.channel]
         value = lane.mark(written_ns // 1000, Action.BOUNDARY, event)
-        self._send(lane.topic, value, lane.key, lane.partition, written_ns // 1_000_000)
+        at_ms = written_ns // 1_000_000
+        self._send_watched(lane.topic, value, lane.key, lane.partition, at_ms)
         self._states.write(lane, self.connection, event, written_ns)
         self._ledger.marks += 1
         self._ledger.tallies.marked(self.plan.source, lane.subscription.name, event)

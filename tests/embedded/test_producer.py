@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import confluent_kafka as ck
 import pytest
@@ -374,6 +375,83 @@ def test_flush_waits_for_everything(kafka: EmbeddedKafka, run: Run) -> None:
         assert await desk.producer.flush(0) == (0, 0, {})
 
     run(main())
+
+
+class Broker:
+    """Takes records in librdkafka's place, and reports on them in any order."""
+
+    def __init__(self, producer: Producer) -> None:
+        self.taken: list[tuple[str, Callable[..., None]]] = []
+        self._producer = producer
+        producer._produce = self._take  # type: ignore[assignment]
+
+    def _take(self, topic: str, value: bytes, _k: bytes, _p: int, *rest: Any) -> None:
+        if topic == "bad":
+            raise ck.KafkaException(ck.KafkaError(ck.KafkaError._UNKNOWN_PARTITION))
+        self.taken.append((value.decode(), rest[0] or self._producer._on_report))
+
+    def report(self, *values: str) -> None:
+        """Acknowledge these records."""
+        for value, call in [one for one in self.taken if one[0] in values]:
+            message = MagicMock(**{"key.return_value": b""})
+            message.__len__.return_value = len(value)
+            call(None, message)
+
+
+def test_settled_waits_for_the_watched_and_for_nothing_else(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """Reports of other partitions overtake: counting them would prove nothing."""
+
+    async def main() -> None:
+        producer = Desk(kafka.bootstrap).producer
+        broker = Broker(producer)
+        producer.send("t", b"before", b"", 0, 1)
+        producer.send_watched("t", b"last", b"", 0, 1)
+        producer.send("u", b"other", b"", 0, 1)
+        waiting = asyncio.create_task(producer.settled(60.0))
+        await asyncio.sleep(0)
+        broker.report("other", "before")
+        producer.send_watched("t", b"later", b"", 0, 1)
+        for value in ("a", "b", "c"):
+            producer.send("u", value.encode(), b"", 0, 1)
+        broker.report("a", "b", "c")
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        broker.report("last")
+        assert await waiting
+        assert not await producer.settled(0.0)  # "later" is watched, too
+        assert (producer.acked, producer.outstanding) == (6, 1)
+
+    run(main())
+
+
+def test_settled_waits_not_for_what_was_refused(kafka: EmbeddedKafka, run: Run) -> None:
+    """A record that librdkafka never took has no report to wait for."""
+
+    async def main() -> None:
+        producer = Desk(kafka.bootstrap).producer
+        Broker(producer)
+        producer.send_watched("bad", b"x", b"", 0, 1)
+        assert await producer.settled(0.0)
+        assert producer.failed == 1
+
+    run(main())
+
+
+def test_a_watched_record_counts_like_any_other(kafka: EmbeddedKafka, run: Run) -> None:
+    """It arrives, is counted once, and is waited for."""
+
+    async def main() -> None:
+        desk = Desk(kafka.bootstrap)
+        desk.producer.send("t", b"1", b"", 0, 1)
+        desk.producer.send_watched("t", b"2", b"", 0, 1)
+        assert await desk.producer.settled(20.0)
+        desk.check()
+        assert desk.producer.acked == 2
+
+    run(main())
+    assert [m.value() for m in read(kafka, "t", 2)] == [b"1", b"2"]
 
 
 def test_an_expired_record_is_a_failure(kafka: EmbeddedKafka, run: Run) -> None:

@@ -88,6 +88,8 @@ class FakeKafka:
         """Keep the record."""
         self.sent.append(record)
 
+    send_watched = send
+
     def poll(self) -> None:
         """Count the call."""
         self.polls += 1

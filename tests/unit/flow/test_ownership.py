@@ -227,8 +227,33 @@ def test_a_worker_that_leaves_takes_nothing_more(run: Run) -> None:
         await world.ownership.give([0], Reason.STOPPED)
         world.assign(1, 2)
         world.member.on_revoked(TOPIC, 1)
+        await turn()
         assert world.bound == []
         assert world.released == [1]
+        assert {feed.over for feed in world.fleet.feeds} == {Reason.STOPPED}
+
+    run(scenario())
+
+
+def test_a_share_revoked_while_the_worker_leaves_is_released_after_its_end(
+    run: Run,
+) -> None:
+    """Its new owner must not begin before ENDED is in Kafka; the reason stays."""
+
+    async def scenario() -> None:
+        world = World()
+        world.assign(0)
+        world.member.leave()
+        world.fleet.may_end.clear()
+        ending = asyncio.create_task(world.ownership.give([0], Reason.STOPPED))
+        await turn()
+        world.member.on_revoked(TOPIC, 0)
+        await turn()
+        assert world.released == []
+        world.fleet.may_end.set()
+        await ending
+        await turn()
+        assert (world.released, world.settled) == ([0], 1)
         assert {feed.over for feed in world.fleet.feeds} == {Reason.STOPPED}
 
     run(scenario())
