@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bridge.bench import orders
+from bridge.bench import order_figures, orders
 from bridge.bench.figures import report
 from bridge.bench.frames import KINDS
 from bridge.bench.job import Result
@@ -70,7 +70,7 @@ def _orders(args: argparse.Namespace) -> int:
     if args.json:
         say_json(made)
     else:
-        for title, headers, rows in orders.tables(made):
+        for title, headers, rows in order_figures.tables(made):
             say(f"\n{title}\n{table(headers, rows)}")
         say("\n" + ORDERS_NOTE.format(broker=made["broker"]))
     if not made["whole"]:

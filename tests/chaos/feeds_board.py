@@ -8,7 +8,8 @@ from collections.abc import Collection
 
 import confluent_kafka as ck
 
-from tests.chaos.feeds_log import STATES, Claim, Reader, assign_all, claim_of
+from tests.chaos.feeds_log import STATES, Claim, assign_all, claim_of
+from tests.chaos.log import Reader
 
 
 class Board:

@@ -6,14 +6,10 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from hashlib import blake2b
-from io import BytesIO
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastavro import parse_schema, schemaless_reader
+from tests.chaos.log import Reader
 
-SCHEMAS = Path(__file__).parents[2] / "avro" / "finery"
-HEADER_BYTES = 10  # Avro's single-object encoding: two marks and a fingerprint
 READS = frozenset(
     {"instruments", "positions", "book", "dealHistory", "climits", "pending/orders"}
 )
@@ -85,29 +81,13 @@ class Response(NamedTuple):
 
 
 @cache
-def _schema(name: str) -> Any:
-    """Return a schema, its times as plain numbers."""
-    tree = json.loads((SCHEMAS / f"{name}.avsc").read_text())
-    return parse_schema(_plain(tree))
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_plain(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    return {k: _plain(v) for k, v in node.items() if k != "logicalType"}
-
-
-def _decoded(name: str, record: Record) -> dict[str, Any]:
-    source = BytesIO(record.value[HEADER_BYTES:])
-    found: Any = schemaless_reader(source, _schema(name), None)
-    return dict(found)
+def _reader() -> Reader:
+    return Reader()
 
 
 def command_of(topic: str, record: Record) -> Command:
     """Read a record of the command topic."""
-    told = _decoded("command", record)
+    told = _reader().read(record.value)
     key = (topic, told["account"], told["reqId"])
     return Command(
         place=Place(record.partition, record.offset),
@@ -121,7 +101,7 @@ def command_of(topic: str, record: Record) -> Command:
 
 def response_of(record: Record) -> Response:
     """Read a record of the response topic."""
-    told = _decoded("response", record)
+    told = _reader().read(record.value)
     venue_error, result = told["venueError"], told["result"]
     # What says that it belongs to another partition belongs to no command.
     here = told["commandPartition"] == record.partition

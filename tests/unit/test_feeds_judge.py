@@ -11,8 +11,9 @@ from bridge.core.model import Action, BoundaryFields, State
 from bridge.edge.schemas import bundled
 from tests.chaos.feeds_chain import Calm
 from tests.chaos.feeds_judge import Court, Evidence, Trouble
-from tests.chaos.feeds_log import Line, Reader, Wish
+from tests.chaos.feeds_log import Line, Wish
 from tests.chaos.feeds_times import Bounds, Times, figures
+from tests.chaos.log import Reader
 
 OLD, NEW = "0199-a", "0199-b"
 OWNERS = {OLD: "worker-0", NEW: "worker-1"}

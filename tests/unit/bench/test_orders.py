@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.bench.orders import ALONE, FLOOR, HOP, Sample, quantiles, report, tables
+from bridge.bench.order_figures import FLOOR, HOP, Sample, quantiles, report, tables
+from bridge.bench.orders import ALONE
 from bridge.cli import main
 from bridge.core.model import Now
 from bridge.core.orders import Key
