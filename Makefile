@@ -109,8 +109,8 @@ lock:  ## remake the lock files from pyproject.toml
 	@set -- --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
 	  --custom-compile-command "make lock" pyproject.toml requirements/build.in; \
-	build/lock/bin/uv pip compile "$$@" --extra fast -o requirements/run.lock; \
-	build/lock/bin/uv pip compile "$$@" --extra fast --group dev \
+	build/lock/bin/uv pip compile "$$@" --extra fast --extra otel -o requirements/run.lock; \
+	build/lock/bin/uv pip compile "$$@" --extra fast --extra otel --group dev \
 	  --constraint requirements/run.lock -o requirements/dev.lock
 
 check: lint types test  ## everything a merge needs

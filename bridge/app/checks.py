@@ -15,6 +15,7 @@ from bridge.core.forms import Steps
 from bridge.core.model import Now
 from bridge.core.orders import Command, Entry, Outcome, Phase, Refused
 from bridge.core.refusals import REFUSALS, Poison, refuse
+from bridge.core.trace_context import trace_context
 from bridge.edge.consumer import Message
 from bridge.flow import orders as flow
 from bridge.flow.outlet import DeadLetters
@@ -83,6 +84,8 @@ class Checks:
             "connection": "",
             "received_ns": str(now.wall_ns),
         }
+        if trace := trace_context(message.headers):
+            facts |= trace.texts()
         self._dead.send(origin, facts, message.value or b"", now.wall_ns)
         ledger = self._parts.ledger
         ledger.dead_letters += 1

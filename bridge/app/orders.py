@@ -12,6 +12,7 @@ from bridge.app.checks import Checks
 from bridge.app.destinations import Destination
 from bridge.app.orders_view import account_view, topic_view
 from bridge.app.parts import UUID_CHANCE_BITS, Parts
+from bridge.app.tracing import Tracing
 from bridge.config.commands import CommandTopic
 from bridge.core.claims import Claims
 from bridge.core.claims_case import Limits
@@ -33,6 +34,7 @@ from bridge.flow import orders as flow
 from bridge.flow.feed import Feed
 from bridge.flow.outlet import DeadLetters
 from bridge.flow.pacer import Pacer
+from bridge.flow.trails import Headers
 from bridge.venues import VENUES
 from bridge.venues.base import OrderVenue
 
@@ -73,6 +75,7 @@ class OrderPaths:
         part_bytes = parts.settings.dead_letter.part_kilobytes * 1000
         self._dead = DeadLetters(self.producer, topics.dead_letter, part_bytes)
         self.accounts = self._make_accounts()
+        self._tracing = Tracing(parts)
         self._control = Follow(
             self._options, topics.control, self._on_control, self._note, parts.clock
         )
@@ -119,6 +122,7 @@ class OrderPaths:
         for journal in self._journals:
             await journal.close()
         await self._control.close()
+        await self._tracing.close()
 
     def describe(self) -> Mapping[str, Any]:
         """Return what the order path is doing, JSON-ready.
@@ -178,6 +182,7 @@ class OrderPaths:
             seen=checks.seen,
             desks={name: self.accounts[name].desk for name in section.accounts},
             tallies=self._parts.ledger.tallies,
+            trails=self._tracing.trails(section.responses),
             dedup_ms=section.dedup_window_s * 1000,
             dry_run=section.dry_run,
             release_wait_s=section.answer_timeout_ms / 1000,
@@ -220,11 +225,16 @@ class OrderPaths:
     # -- what the paths call
 
     def _send(
-        self, topic: str, number: int, req_id: str, value: bytes, now: Now
+        self,
+        topic: str,
+        number: int,
+        req_id: str,
+        value: bytes,
+        now: Now,
+        headers: Headers | None,
     ) -> None:
-        self.producer.send(
-            topic, value, req_id.encode(), number, now.wall_ns // 1_000_000
-        )
+        at_ms = now.wall_ns // 1_000_000
+        self.producer.send(topic, value, req_id.encode(), number, at_ms, headers)
 
     def _not_delivered(self, failure: Failure) -> None:
         for path in self.paths.values():

@@ -14,6 +14,7 @@ from bridge.client.pending import Pending
 from bridge.client.records import Content, Response, Times, VenueError
 from bridge.client.sender import Client, new_req_id
 from bridge.core.orders import Evidence, Outcome, Phase
+from bridge.core.trace_context import TraceContext
 
 __all__ = [
     "Busy",
@@ -28,6 +29,7 @@ __all__ = [
     "Phase",
     "Response",
     "Times",
+    "TraceContext",
     "VenueError",
     "new_req_id",
 ]

@@ -112,7 +112,12 @@ class Sender:
         self._pump = asyncio.create_task(self._serve(), name="client sender")
 
     async def send(
-        self, topic: str, partition: int, key: bytes, value: bytes | None
+        self,
+        topic: str,
+        partition: int,
+        key: bytes,
+        value: bytes | None,
+        headers: list[tuple[str, str | bytes | None]] | None = None,
     ) -> Place:
         """Write one record; return its place once all replicas have it.
 
@@ -122,8 +127,9 @@ class Sender:
             Unconfirmed: Kafka did not confirm it.
         """
         done: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        tell, more = _teller(done), headers or []
         try:
-            self._kafka.produce(topic, value, key, partition, on_delivery=_teller(done))
+            self._kafka.produce(topic, value, key, partition, tell, headers=more)
         except BufferError as error:
             raise Unconfirmed("no", "the queue to Kafka is full") from error
         except ck.KafkaException as error:

@@ -17,6 +17,7 @@ from bridge.core import envelopes
 from bridge.core.avro_schema import Record, Union
 from bridge.core.codec import Codec, confluent_header
 from bridge.core.orders import Entry, Evidence, Outcome, Phase
+from bridge.core.trace_context import TraceContext, trace_context
 from bridge.edge.consumer import Message
 from bridge.edge.registry import Login, Registry, subject_of
 from bridge.edge.schemas import bundled
@@ -59,7 +60,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     answered: numbers are exact (int, or Decimal where the venue sent a fraction), and
     names are the schema's, or the venue's own where the schema has none.
     `result_text` is the answer as the venue sent it. `command_offset` names the command
-    within the partition, `offset` is the response's own place in the log.
+    within the partition, `offset` is the response's own place in the log. `trace` is
+    where the command's trace goes on, None without one.
     """
 
     req_id: str
@@ -83,6 +85,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     offset: int
     command_offset: int
+    trace: TraceContext | None = None
 
 
 class Records:
@@ -200,6 +203,7 @@ def _response(answer: envelopes.Answer, entry: Entry, message: Message) -> Respo
         partition=message.partition,
         offset=message.offset,
         command_offset=entry.command_offset,
+        trace=trace_context(message.headers),
     )
 
 

@@ -13,9 +13,11 @@ from bridge.client.errors import NotSubmitted
 from bridge.client.link import Reader, Sender, Unconfirmed, partition_count
 from bridge.client.pending import Pending
 from bridge.client.records import Content, Records, Response
+from bridge.client.trace import current_trace
 from bridge.client.waiting import Waiting
 from bridge.core.identity import uuid7
 from bridge.core.routing import partition as partition_of
+from bridge.core.trace_context import TraceContext, context_of
 from bridge.edge.clock import wall_ns
 from bridge.edge.consumer import Message
 from bridge.edge.kafka_options import Options
@@ -118,6 +120,7 @@ class Client:
         req_id: str | None = None,
         not_after: datetime | int | None = None,
         key: str | None = None,
+        trace: TraceContext | None = None,
     ) -> Pending:
         """Put one command on the topic; return when Kafka has confirmed it.
 
@@ -129,6 +132,8 @@ class Client:
                 the response after a crash.
             not_after: the deadline, aware or Unix ms; by default the bridge's.
             key: commands with the same key keep their order; by default the account.
+            trace: the trace that it belongs to, left out if it is not valid; by default
+                that of the current OpenTelemetry span, if there is one.
 
         Raises:
             NotSubmitted: Kafka did not confirm it; `sent` says whether it may have
@@ -142,9 +147,13 @@ class Client:
         value = self._records.command(
             name, method, content, self.account, _ms(not_after)
         )
+        found = context_of(*trace) if trace else current_trace()
+        headers = found.headers() if found else None
         pending = self._watch(name, partition)
         try:
-            place = await self._sender.send(self.topic, partition, words, value)
+            place = await self._sender.send(
+                self.topic, partition, words, value, headers
+            )
         except Unconfirmed as error:
             self._waiting.drop(pending)
             raise NotSubmitted(name, partition, error.sent, str(error)) from error

@@ -38,6 +38,12 @@ class Worker(Section):
         "host's name.",
         examples=["feedbridge-0"],
     )
+    trace_commands: bool = Field(
+        default=False,
+        description="Make OpenTelemetry spans of commands; needs the extra otel. "
+        "Where they go is said by OTEL_EXPORTER_OTLP_ENDPOINT.",
+        examples=[True],
+    )
 
 
 class Books(Section):

@@ -21,6 +21,7 @@ from bridge.flow.connection import Log
 from bridge.flow.desk import Desk
 from bridge.flow.latency import Latency, Moment
 from bridge.flow.shelf import PartitionShelf, Ways
+from bridge.flow.trails import Headers, Trails
 
 MS_NS = 1_000_000
 MARGIN_MS = 60_000
@@ -46,7 +47,8 @@ class Parts(NamedTuple):
     `read` checks one record completely. `encode` and `decode` speak the response
     schema; `send` queues bytes for a response topic, partition and key. `bury` writes a
     dead letter. `epoch` makes a new name for each assignment. `seen` is told of every
-    record that is read back. `tallies` counts what is answered.
+    record that is read back. `tallies` counts what is answered. `trails` knows the
+    trace of each command.
     """
 
     topic: str
@@ -58,11 +60,12 @@ class Parts(NamedTuple):
     epoch: Callable[[], str]
     encode: Callable[[Entry, int], bytes]
     decode: Callable[[bytes], Entry]
-    send: Callable[[str, int, str, bytes, Now], None]
+    send: Callable[[str, int, str, bytes, Now, Headers | None], None]
     bury: Callable[[Message, Poison, Now], None]
     seen: Callable[[Entry, Now], None]
     desks: Mapping[str, Desk]
     tallies: Tallies
+    trails: Trails
     dedup_ms: int
     dry_run: bool
     release_wait_s: float
@@ -135,7 +138,8 @@ class OrderPath:
         epoch = self._parts.epoch()
         self._from_ms[partition] = from_ms
         claims = self._parts.claims(epoch)
-        self.shelves[partition] = PartitionShelf(partition, claims, self._ways())
+        shelf = self._parts.trails.shelf(partition, claims, self._ways())
+        self.shelves[partition] = shelf
         self._journal.follow(self._parts.responses, partition, from_ms)
 
     def on_revoked(self, topic: str, partition: int) -> None:
@@ -217,6 +221,7 @@ class OrderPath:
 
     def _take(self, shelf: PartitionShelf, message: Message) -> None:
         now = self._parts.now()
+        self._parts.trails.taken(message)
         read = self._parts.read(message, now)
         if isinstance(read, Command | Refused):
             if isinstance(read, Command):
@@ -275,9 +280,10 @@ class OrderPath:
         now = self._parts.now()
         self._parts.tallies.answered(entry, now.wall_ns // MS_NS)
         key = entry.key.req_id
-        self._parts.send(self._parts.responses, partition, key, value, now)
+        trail = self._parts.trails.headers(partition, entry.command_offset)
+        self._parts.send(self._parts.responses, partition, key, value, now, trail)
         if entry.reply_to and entry.phase is not Phase.CLAIMED:
-            self._parts.send(entry.reply_to, -1, key, value, now)
+            self._parts.send(entry.reply_to, -1, key, value, now, trail)
 
     def _release(self, partition: int) -> None:
         self._retire(partition)

@@ -89,14 +89,19 @@ class PartitionShelf:
 
     # -- from the command topic
 
+    @property
+    def takes(self) -> bool:
+        """Tell whether further commands are taken here."""
+        return self.closing_until_ns is None and not self.ended
+
     def command(self, command: Command | Refused, now: Now) -> None:
         """Take the next command; while closing it is left to the successor."""
-        if self.closing_until_ns is None and not self.ended:
+        if self.takes:
             self._do(self.claims.command(command, now), now)
 
     def skip(self, offset: int, now: Now) -> None:
         """Note a record that gets no response: it is in the dead letters."""
-        if self.closing_until_ns is None and not self.ended:
+        if self.takes:
             self._do(self.claims.skip(offset, now), now)
 
     # -- from the desk

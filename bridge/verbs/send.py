@@ -12,12 +12,14 @@ from bridge.client import (
     NoFinalYet,
     Pending,
     Response,
+    TraceContext,
     new_req_id,
 )
 from bridge.client.records import Records, contents, record_name
 from bridge.client.words import content_of
 from bridge.config import load
 from bridge.core.codec import Codec
+from bridge.core.trace_context import context_of
 from bridge.edge.clock import wall_ns
 from bridge.edge.schemas import bundled
 from bridge.errors import ConfigError, KafkaError, SchemaError
@@ -40,9 +42,11 @@ def main(args: argparse.Namespace) -> int:
     target = target_of(settings, args.account, args.topic)
     content = content_from(args)
     req_id = args.req_id or new_req_id()
+    trace = trace_from(args.traceparent)
     if args.dry_run:
         return _dry_run(args, target, req_id, content)
-    return asyncio.run(_send(args, client_of(settings, target), req_id, content))
+    client = client_of(settings, target)
+    return asyncio.run(_send(args, client, req_id, content, trace))
 
 
 def content_from(args: argparse.Namespace) -> Content:
@@ -55,8 +59,25 @@ def content_from(args: argparse.Namespace) -> Content:
     return content_of(args.words, record)
 
 
+def trace_from(given: str | None) -> TraceContext | None:
+    """Return the trace of `--traceparent`.
+
+    Raises:
+        ConfigError: it is not valid.
+    """
+    found = context_of(given) if given is not None else None
+    if given is not None and found is None:
+        form = "00-, 32 hex digits, -, 16 hex digits, -, 2 hex digits, in small letters"
+        raise ConfigError([f"--traceparent: {given!r} is no trace; expected {form}"])
+    return found
+
+
 async def _send(
-    args: argparse.Namespace, client: Client, req_id: str, content: Content
+    args: argparse.Namespace,
+    client: Client,
+    req_id: str,
+    content: Content,
+    trace: TraceContext | None,
 ) -> int:
     async with client:
         pending = await client.submit(
@@ -65,6 +86,7 @@ async def _send(
             req_id=req_id,
             not_after=deadline_ms(args),
             key=args.key,
+            trace=trace,
         )
         _say_sent(args, client, pending)
         final = await _final(args, pending)

@@ -97,6 +97,7 @@ def facts_of(response: Response) -> dict[str, Any]:
         "partition": r.partition,
         "offset": r.offset,
         "commandOffset": r.command_offset,
+        "traceparent": r.trace.parent if r.trace else None,
     }
 
 

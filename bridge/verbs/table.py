@@ -146,6 +146,8 @@ VERBS: Mapping[str, Verb] = {
             arg("--content", metavar="JSON", help="the parameters as the venue's JSON"),
             arg("--req-id", metavar="ID", help="a new UUID if not given"),
             arg("--key", help="commands with one key keep their order; the account"),
+            arg("--traceparent", metavar="TRACE",
+                help="the trace that it belongs to, as W3C writes it"),
             arg("--deadline-seconds", type=at_least(0),
                 help="not sent to the venue later than this from now"),
             arg("--wait-seconds", type=at_least(0),

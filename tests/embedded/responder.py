@@ -32,6 +32,7 @@ class Responder:
         codec = Codec(bundled())
         self._write = response_writer(codec, codec.single_object_header(RESPONSE))
         self.reader = Reader(codec)
+        self.headers: list[tuple[str, str | bytes | None]] = []
         self.command_header = codec.single_object_header(COMMAND)
         self._producer = ck.Producer({"bootstrap.servers": kafka.bootstrap})
 
@@ -56,7 +57,7 @@ class Responder:
 
     def raw(self, key: bytes, partition: int, value: bytes | None) -> None:
         """Write any record to the response topic."""
-        self._producer.produce(RESPONSES, value, key, partition)
+        self._producer.produce(RESPONSES, value, key, partition, headers=self.headers)
         assert self._producer.flush(10) == 0
 
     def _entry(
@@ -101,6 +102,7 @@ class Automaton:
     def __init__(self, kafka: EmbeddedKafka, script: Script) -> None:
         """Follow the command topic from its end."""
         self.seen: list[dict[str, Any]] = []
+        self.traces: list[str | bytes | None] = []
         self._responder = Responder(kafka)
         self._script = script
         self._stop = threading.Event()
@@ -128,6 +130,7 @@ class Automaton:
                 continue
             command = self._responder.reader.command(message.value() or b"")
             self.seen.append(command)
+            self.traces.append(dict(message.headers() or ()).get("traceparent"))
             place = (message.partition() or 0, message.offset() or 0)
             for more in self._script(command):
                 phase = more.pop("phase", Phase.FINAL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class Sender:
         self.options = settings.kafka.properties()
         self.path = path
         self.producer = ck.Producer({**self.options, "linger.ms": 0})
+        self.headers: list[tuple[str, str | bytes | None]] = []
         header = self.codec.single_object_header
         self._command = command_writer(self.codec, header("finery.Command"))
         self._control = control_writer(self.codec, header("feedbridge.Control"))
@@ -62,7 +63,9 @@ class Sender:
 
     def raw(self, value: bytes | None) -> None:
         """Write any bytes to the command topic."""
-        self.producer.produce(TOPIC, value, key="strategy", partition=0)
+        self.producer.produce(
+            TOPIC, value, key="strategy", partition=0, headers=self.headers
+        )
         self.producer.flush(5)
 
     def state(self, state: Trading) -> None:
@@ -93,14 +96,16 @@ class Sender:
 
 
 @asynccontextmanager
-async def trading(folder: Path) -> AsyncIterator[tuple[Whole, Sender]]:
+async def trading(
+    folder: Path, orders: Mapping[str, Any] = ORDERS, **more: Any
+) -> AsyncIterator[tuple[Whole, Sender]]:
     """Run a worker that takes orders."""
     async with whole(folder, rate=0.0, desk_rate=0.0) as path:
         # The embedded cluster's rebalances last as long as a session.
         options = {"session.timeout.ms": "2000", "heartbeat.interval.ms": "500"}
         kafka = {"bootstrap_servers": path.kafka.bootstrap, "options": options}
         settings = path.settings(
-            rates=(), finery=("orders",), commands=ORDERS, kafka=kafka
+            rates=(), finery=("orders",), commands=orders, kafka=kafka, **more
         )
         worker = path.worker(settings)
         task = asyncio.ensure_future(worker.run(path.stop))

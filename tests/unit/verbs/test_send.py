@@ -15,6 +15,7 @@ from bridge.embedded import EmbeddedKafka
 from tests.embedded.responder import PARTITIONS, Automaton, Command, Responder
 from tests.unit.verbs.orders import TOPICS, settings_file
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 ADD = ["add", "instrument=BTC-USD", "price=60001.5", "size=0.1", "side=bid"]
 
 
@@ -25,6 +26,7 @@ class Desk:
         self.kafka = kafka
         self.config = settings_file(kafka, folder)
         self.seen: list[dict[str, Any]] = []
+        self.traces: list[str | bytes | None] = []
 
     def send(self, *words: str, answers: list[dict[str, Any]] | None = None) -> int:
         def script(_: Command) -> list[dict[str, Any]]:
@@ -32,7 +34,7 @@ class Desk:
 
         with Automaton(self.kafka, script) as automaton:
             code = cli.main(["send", *words, "--config", str(self.config)])
-        self.seen = automaton.seen
+        self.seen, self.traces = automaton.seen, automaton.traces
         return code
 
 
@@ -72,6 +74,7 @@ def test_words_are_sent_as_typed_content(
 ) -> None:
     """Price and size are scaled exactly; reqId, account and deadline go along."""
     more = ["--req-id", "mine", "--deadline-seconds", "3600", "--key", "k"]
+    more += ["--traceparent", TRACE]
     assert desk.send(*ADD, "type=limitIOC", *more, answers=[{}]) == 0
     [command] = desk.seen
     name, content = command["content"]
@@ -80,6 +83,7 @@ def test_words_are_sent_as_typed_content(
     assert (content["side"], content["type"]) == ("BID", "LIMIT_IOC")
     assert (command["reqId"], command["account"]) == ("mine", "desk")
     assert command["notAfter"] > 1_600_000_000_000
+    assert desk.traces == [TRACE.encode()]
     assert "sent mine to finery.commands[" in capsys.readouterr().out
 
 
@@ -173,6 +177,7 @@ def test_dry_run_writes_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) 
         (["add", "price=1", "--content", "{}"], "give either it or key=value"),
         (["positions", "--account", "x"], "no command topic serves x"),
         (["positions", "--topic", "x"], "no command topic serves x"),
+        (["positions", "--traceparent", "00-1"], "'00-1' is no trace; expected 00-"),
     ],
 )
 def test_a_wrong_command_is_not_sent(
