@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from bridge.app.parts import Parts
 from bridge.core.backoff import Backoff
@@ -29,7 +29,7 @@ from bridge.edge.websocket import connect
 from bridge.flow.connection import Connection, Log
 from bridge.flow.desk import Desk
 from bridge.flow.pacer import Clock
-from bridge.venues.base import OrderVenue, Session, Source
+from bridge.venues.base import OrderSession, OrderVenue, Session, Source
 
 INSTRUMENTS = "instruments"
 REFRESH_NS = 60_000_000_000
@@ -50,6 +50,20 @@ class Guards(NamedTuple):
     user_timeout_ms: int
 
 
+class AccountDesk(Desk):
+    """A desk that tells what it would lose with its connection."""
+
+    @property
+    def business(self) -> str:
+        """Return what is open on the connection, empty if nothing is."""
+        if not (self._flights or self._tied):
+            return ""
+        return (
+            f"{len(self._flights)} requests without an answer, "
+            f"{len(self._tied)} orders that end with the connection"
+        )
+
+
 class Account:
     """Judges commands by the moment, and keeps what the account's state depends on.
 
@@ -66,7 +80,7 @@ class Account:
         self.control: Control | None = None
         self.control_read = False
         self.instruments: Mapping[str, Steps] | None = None
-        self.desk = Desk(
+        self.desk = AccountDesk(
             venue,
             source.name,
             guards.answer_timeout_ms,
@@ -221,6 +235,12 @@ class OrderParts:
         """What was in flight is in doubt; tell which orders end with it."""
         self._parts.order_connections.discard(connection)
         return self._account.desk.left(self.clock.now())
+
+    def may_take_over(self, old: Connection, new: Connection) -> str:  # noqa: ARG002 - flow.feed_parts.Parts
+        """Return what the end of `old` would cost now, or what `new` still lacks."""
+        session = cast("OrderSession", new.session)
+        lacks = "" if session.ready else "the new connection is not ready yet"
+        return self._account.desk.business or lacks
 
     def backoff(self) -> Backoff:
         """Make the reconnect delays of the connection."""

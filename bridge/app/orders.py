@@ -28,6 +28,7 @@ from bridge.core.refusals import REFUSALS
 from bridge.edge.compacted import Follow
 from bridge.edge.group import Group, Membership, Progress
 from bridge.edge.journal import Journal
+from bridge.edge.kafka_options import KafkaClient, Options
 from bridge.edge.producer import Budget, Failure, Producer
 from bridge.errors import BridgeError, KafkaError, SchemaError
 from bridge.flow import orders as flow
@@ -123,6 +124,12 @@ class OrderPaths:
             await journal.close()
         await self._control.close()
         await self._tracing.close()
+
+    def clients(self, options: Options) -> list[tuple[KafkaClient, Options]]:
+        """Return each Kafka client with what it is to have of `options`."""
+        readers: list[KafkaClient] = [*self._journals, *self._groups.values()]
+        others = [(one, options) for one in (self._control, *readers)]
+        return [(self.producer, {**options, **AT_ONCE}), *others]
 
     def describe(self) -> Mapping[str, Any]:
         """Return what the order path is doing, JSON-ready.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from secrets import SystemRandom
 
 from bridge.app.destinations import Destination
+from bridge.app.logins import Logins
 from bridge.config import Settings
 from bridge.config.plans import schema_of
 from bridge.core.backoff import Backoff
@@ -28,12 +29,13 @@ from bridge.edge.clock import Clock
 from bridge.edge.producer import Budget, Producer
 from bridge.edge.transport import Peer
 from bridge.edge.websocket import TransportOptions, connect
-from bridge.flow.connection import Connection, Log, Surroundings
+from bridge.flow.connection import Connection, Log
 from bridge.flow.lanes import Route
 from bridge.flow.lease import FOREVER_NS, Lease
 from bridge.flow.losses import Losses
 from bridge.flow.outlet import DeadLetters, FeedStates, Ledger, Outlet, Sinks
 from bridge.flow.pressure import Pressure
+from bridge.flow.surroundings import Surroundings
 from bridge.venues import VENUES
 from bridge.venues.base import Context, Session, Source
 
@@ -126,7 +128,9 @@ class Parts:
         self.order_connections: set[Connection] = set()
         self.welcomed: set[str] = set()
         self.orders_blocked: Callable[[], bool] = lambda: False
+        self.logins = Logins(settings)
         self._chance = SystemRandom()
+        self.chance = self._chance.random
         self._nonce = Nonces(clock)
         self._sources = {(s.venue, s.name): s for s in settings.sources()}
         self.lease = Lease(lease_ns(settings), clock.now)
@@ -168,8 +172,8 @@ class Parts:
     def context(self, source: Source, resume: Mapping[str, int]) -> Context:
         """Return what a session of `source` is given."""
         return Context(
-            credentials=self.settings.credentials(source),
-            chance=self._chance.random,
+            credentials=self.logins.usable(source),
+            chance=self.chance,
             nonce=self._nonce,
             refresh_s=self.settings.books.refresh_seconds,
             options={**source.options, "url": source.url, "resume": dict(resume)},
@@ -196,6 +200,10 @@ class Parts:
         """Tell whether the venue has ever let this account in."""
         return source in self.welcomed
 
+    def may_take_over(self, old: Connection, new: Connection) -> str:  # noqa: ARG002 - flow.feed_parts.Parts
+        """Let a connection take over at any time: feeds have nothing in flight."""
+        return ""
+
     def left(self, connection: Connection) -> str:
         """Let the pressure forget the connection."""
         self.connections.discard(connection)
@@ -203,7 +211,7 @@ class Parts:
 
     def backoff(self) -> Backoff:
         """Make the reconnect delays of one feed."""
-        return Backoff(self._chance.random)
+        return Backoff(self.chance)
 
     async def connect(self, handshake: Handshake, receiver: Receiver) -> Transport:
         """Open a transport; raises VenueUnreachable or UpgradeRefused."""

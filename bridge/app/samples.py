@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bridge import __version__
+from bridge.app import rotation
 from bridge.app.view import Running
 from bridge.app.vitals import FEEDS, ORDERS, Vitals
 from bridge.core.exposition import Samples, Spread
@@ -105,6 +106,7 @@ def _zeros(found: Samples, running: Running) -> None:
     found.zeros("dead_letters_total", {"source": [*accounts, *topics]})
     found.zeros("command_finals_total", {"topic": topics})
     found.zeros("command_refusals_total", {"topic": topics})
+    found.zeros("rotations_total", {"part": tuple(rotation.names(settings))})
     found.zeros("connections_wanted", {"source": accounts})
     found.zeros("connections_open", {"source": accounts})
 
@@ -150,6 +152,7 @@ def _tallies(found: Samples, vitals: Vitals) -> None:
     found.put_all("disconnects_total", tallies.disconnects)
     found.put_all("command_finals_total", tallies.finals)
     found.put_all("command_refusals_total", tallies.refusals)
+    found.put_all("rotations_total", tallies.rotations)
 
 
 def _ledger(found: Samples, running: Running) -> None:
@@ -197,11 +200,13 @@ def _marks(found: Samples, running: Running) -> None:
 def _ownership(found: Samples, running: Running, view: View) -> None:
     shares, settings = running.shares, running.parts.settings
     held = [share for share in shares.ownership.held if share is not None]
+    in_group = settings.ownership.mode == "group"
     found.put("ownership_shares", len(held))
+    found.put("ownership_shares_all", settings.ownership.partitions * in_group)
     found.put("ownership_subscriptions", len(view.streams))
     found.put("ownership_lapses_total", shares.lapses)
     found.put("subscriptions_left_out", len(view.left_out))
-    if settings.ownership.mode == "group":
+    if in_group:
         found.put("ownership_lease_seconds", settings.ownership.lease_s)
     for thread in view.threads:
         if thread.name == settings.topics.assignment:
@@ -213,6 +218,8 @@ def _orders(found: Samples, running: Running, view: View) -> None:
         return
     for topic, path in running.orders.paths.items():
         _topic(found, topic, path)
+        partitions = running.parts.routing.partitions(topic)
+        found.put("command_partitions_all", partitions, topic)
     for thread in view.threads:
         if thread.name in running.orders.paths:
             found.put("command_lag_messages", thread.lag, thread.name)

@@ -11,6 +11,7 @@ from bridge.app.wishes import Wishes
 from bridge.core.envelopes import Reader
 from bridge.core.model import Plan, Reason
 from bridge.edge.group import Group, Membership, Progress
+from bridge.edge.kafka_options import KafkaClient, Options
 from bridge.errors import BridgeError
 from bridge.flow.feed import Feed
 from bridge.flow.fleet import Fleet
@@ -89,6 +90,13 @@ class Shares:
         if self._group is not None:
             await self._group.close()
         await self.wishes.close()
+
+    def clients(self, options: dict[str, str]) -> list[tuple[KafkaClient, Options]]:
+        """Return each Kafka client with what it is to have of `options`."""
+        found = self.wishes.clients(options)
+        if self._group is not None:
+            found.append((self._group, self._section.properties(options)))
+        return found
 
     def describe(self) -> Mapping[str, Any]:
         """Return what runs here, JSON-ready; times in Unix ms."""

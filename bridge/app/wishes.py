@@ -13,8 +13,9 @@ from bridge.config.desired import Resolved, resolve
 from bridge.core.envelopes import Reader
 from bridge.core.model import Note, Plan
 from bridge.edge.compacted import Follow
+from bridge.edge.kafka_options import KafkaClient, Options
 from bridge.errors import BridgeError, KafkaError, SchemaError
-from bridge.flow.feed import first
+from bridge.flow.race import first
 from bridge.venues import VENUES
 from bridge.venues.base import Source
 
@@ -80,6 +81,10 @@ class Wishes:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._follow.close()
+
+    def clients(self, options: Options) -> list[tuple[KafkaClient, Options]]:
+        """Return the Kafka client with what it is to have of `options`."""
+        return [(self._follow, options)]
 
     async def _run(self) -> None:
         try:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
-import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from secrets import SystemRandom
 from typing import Any
 
+from bridge.app import rotation
 from bridge.app.destinations import Preparation
+from bridge.app.kafka_rotation import KafkaRotation, clients_of
 from bridge.app.orders import OrderPaths
 from bridge.app.parts import Parts
+from bridge.app.places import pacers
 from bridge.app.shares import Shares
 from bridge.app.site import Seen, Site
 from bridge.app.status import status
@@ -26,12 +27,13 @@ from bridge.core.codec import Codec
 from bridge.core.envelopes import Reader
 from bridge.core.health import Step
 from bridge.edge.clock import Clock, SystemClock
-from bridge.edge.logs import Level, Log, LogHandler
+from bridge.edge.kafka_options import KafkaClient, Options
+from bridge.edge.logs import Level, Log
 from bridge.edge.producer import Producer
 from bridge.edge.schemas import bundled
 from bridge.errors import BridgeError, Undelivered
-from bridge.flow.feed import Feed, first
-from bridge.flow.pacer import Pacer
+from bridge.flow.feed import Feed
+from bridge.flow.race import first
 
 PULSE_S = 0.02
 BEATS_A_TICK = 5
@@ -137,19 +139,28 @@ class Worker:
             self._settings, schemas, codec, self._clock, backoff, self._preparing
         )
         destinations = await preparation.destinations()
-        told = self._vitals.tallies
+        told, hide = self._vitals.tallies, self._log.redactor.hide
+        kafka = KafkaRotation(self._settings.kafka, self._clients, self._clock, hide)
         parts = Parts(self._settings, destinations, codec, self._clock, self._log, told)
+        parts.logins.hide = hide
         reader = Reader(codec, preparation.schema_by_id)
-        # Order connections have places of their own: feeds must not keep them waiting.
-        orders = max(1, len(self._settings.order_plans()))
-        feeds = max(1, self._settings.transport.own_connections - orders)
-        self._pacer = Pacer(self._clock, most=orders)
-        pacer = Pacer(self._clock, most=feeds)
+        pacer, order_pacer = pacers(self._settings, self._clock)
         self._shares = Shares(parts, preparation, reader, pacer, self._fail)
         if self._settings.commands:
             self._orders = OrderPaths(parts, codec, destinations, reader, self._fail)
         self._watch(parts, self._shares, self._orders)
+        self._desks = self._orders.feeds(order_pacer) if self._orders else []
+        self._rotation = rotation.watch(
+            parts, self._shares, self._desks, {rotation.KAFKA: kafka}
+        )
+        await self._rotation.begin()
         return parts
+
+    def _clients(
+        self, options: dict[str, str]
+    ) -> Iterable[tuple[KafkaClient, Options]]:
+        running = self._running()
+        return clients_of(running, options) if running else ()
 
     def _watch(self, parts: Parts, shares: Shares, orders: OrderPaths | None) -> None:
         vitals = self._vitals
@@ -162,11 +173,12 @@ class Worker:
 
     async def _serve(self, parts: Parts, stop: asyncio.Event) -> None:
         """Run feeds, orders and the pulse; the pulse outlives both."""
-        self._desks = self._orders.feeds(self._pacer) if self._orders else []
         done, closed = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pulse(parts, done), name="pulse")
             group.create_task(self._heed(stop, done), name="heed")
+            rotating = first(self._rotation.run(), self._halt.wait())
+            group.create_task(rotating, name="rotation")
             loops = [
                 group.create_task(self._guard(feed, closed), name=_named(feed))
                 for feed in self._desks
@@ -272,24 +284,3 @@ def freeze() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def run_worker(settings: Settings) -> int:
-    """Run a worker until SIGTERM or SIGINT; return its exit code."""
-    return asyncio.run(_until_signal(settings))
-
-
-async def _until_signal(settings: Settings) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    log = Log(settings.log.level, settings.log.format)
-    for secret in settings.secrets():
-        log.redactor.hide(secret)
-    level = logging.DEBUG if settings.log.level == "debug" else logging.WARNING
-    logging.basicConfig(level=level, handlers=[LogHandler(log)], force=True)
-    # What librdkafka repeats for each attempt is told once by `kafka_away`.
-    quiet = level if level == logging.DEBUG else logging.CRITICAL
-    logging.getLogger("feedbridge.librdkafka").setLevel(quiet)
-    return await Worker(settings, log, http=settings.http).run(stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,15 @@ def _as_text(value: object) -> object:
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
 
+
+# librdkafka's properties that name a file which TLS needs; source: as above.
+TLS_FILES = (
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+)
 
 Property = Annotated[str, BeforeValidator(_as_text)]
 
@@ -88,6 +98,11 @@ class Kafka(Section):
         """Return librdkafka's properties, secrets included, files read afresh."""
         files = {k: read_secret(None, path) for k, path in self.option_files.items()}
         return {"bootstrap.servers": self.bootstrap_servers, **self.options, **files}
+
+    def secrets(self, properties: Mapping[str, str]) -> list[str]:
+        """Return what of `properties` must not be shown."""
+        hidden = SECRET_PROPERTIES | set(self.option_files)
+        return [text for name, text in properties.items() if name in hidden and text]
 
 
 class Registry(Section):

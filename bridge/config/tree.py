@@ -11,7 +11,7 @@ from pydantic_settings import (
 )
 
 from bridge.config.commands import CommandTopic
-from bridge.config.kafka import SECRET_PROPERTIES, Kafka, Registry, Topics
+from bridge.config.kafka import Kafka, Registry, Topics
 from bridge.config.ownership import Ownership, OwnershipSetting
 from bridge.config.sections import (
     Books,
@@ -128,11 +128,9 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """Return every secret there is, for redaction; never print it."""
         logins = [part.credentials() for part in self.accounts().values()]
-        properties = self.kafka.properties()
-        hidden = SECRET_PROPERTIES | set(self.kafka.option_files)
         found = [
             self.registry.password_text(),
             *(text for login in logins for text in (login.key, login.secret)),
-            *(text for name, text in properties.items() if name in hidden),
+            *self.kafka.secrets(self.kafka.properties()),
         ]
         return [text for text in found if text]

@@ -70,7 +70,7 @@ GAPS = (
     *(Reason.CONNECTION_LOST, Reason.CONTRADICTION, Reason.UNREADABLE),
     *(Reason.MISSING_TICKS, Reason.KAFKA_SLOW, Reason.DELIVERY_FAILED),
     *(Reason.VENUE_DOWN, Reason.VENUE_REFUSED, Reason.UNANSWERED),
-    *(Reason.UNSUBSCRIBED, Reason.STOPPED, Reason.MOVED),
+    *(Reason.UNSUBSCRIBED, Reason.STOPPED, Reason.MOVED, Reason.ROTATED),
 )
 DISCONNECTS = (
     *("CLOSED", "UNREACHABLE", "REFUSED"),
@@ -82,6 +82,8 @@ HTTP_PATHS = ("/", "/livez", "/readyz", "/startupz", "/metrics", "/status", "/ev
 BOUNDED_BY: Mapping[str, str] = {
     "account": "the settings: accounts of the command topics",
     "dependency": "`registry`, or the host of a venue or broker in the settings",
+    "part": "the settings: names of the venue accounts, those that take commands once "
+    "more with `/orders`; and `kafka`",
     "source": "the settings: names of the venue accounts, and of the command topics",
     "subscription": "the settings and `feedbridge.subscriptions`: what runs here",
     "topic": "the settings: command topics",
@@ -112,6 +114,11 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "disconnects_total": tuple(map(str, DISCONNECTS)),
 }
 """The values of the label `reason`, by metric."""
+
+OWN_VALUES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("rotations_total", "outcome"): ("renewed", "failed"),
+}
+"""The values of labels that mean something else in one metric."""
 
 _BY_SUBSCRIPTION = ("source", "subscription")
 
@@ -314,6 +321,7 @@ TABLE: tuple[Metric, ...] = (
         "Corrections in the journals of the partitions owned here.",
     ),
     Metric("command_partitions", _G, ("topic",), "Command partitions owned here."),
+    Metric("command_partitions_all", _G, ("topic",), "Partitions that the topic has."),
     Metric(
         "command_lag_messages",
         _G,
@@ -337,6 +345,12 @@ TABLE: tuple[Metric, ...] = (
     Metric("account_waiting", _G, ("account", "lane"), "Commands not sent yet."),
     # Many workers.
     Metric("ownership_shares", _G, (), "Partitions of the assignment topic held."),
+    Metric(
+        "ownership_shares_all",
+        _G,
+        (),
+        "How many there are for all workers together; 0 without a group.",
+    ),
     Metric("ownership_subscriptions", _G, (), "Subscriptions that run here."),
     Metric(
         "ownership_lapses_total",
@@ -359,6 +373,13 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "subscriptions_left_out", _G, (), "Wanted at run time, and cannot be served."
     ),
+    # Secrets.
+    Metric(
+        "rotations_total",
+        _C,
+        ("part", "outcome"),
+        "Changed logins and certificates taken up, and attempts that failed.",
+    ),
     # The page and the probes.
     Metric("http_requests_total", _C, ("path", "status"), "Requests answered."),
     Metric("http_connections", _G, (), "Open connections to this port."),
@@ -373,4 +394,6 @@ BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in TABLE}
 
 def values_of(metric: Metric, label: str) -> tuple[str, ...] | None:
     """Return all values of a label; None where the settings bound them."""
-    return REASONS[metric.name] if label == "reason" else VALUES.get(label)
+    if label == "reason":
+        return REASONS[metric.name]
+    return OWN_VALUES.get((metric.name, label)) or VALUES.get(label)

@@ -77,6 +77,7 @@ class Reason(StrEnum):
     UNSUBSCRIBED = "UNSUBSCRIBED"
     STOPPED = "STOPPED"
     MOVED = "MOVED"
+    ROTATED = "ROTATED"
     # dead letters
     NOT_JSON = "NOT_JSON"
     NOT_A_MESSAGE = "NOT_A_MESSAGE"

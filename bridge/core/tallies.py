@@ -31,6 +31,7 @@ class Tallies:
         self.disconnects: Counter[Pair] = Counter()  # source, reason
         self.finals: Counter[Pair] = Counter()  # topic, outcome
         self.refusals: Counter[Pair] = Counter()  # topic, code
+        self.rotations: Counter[Pair] = Counter()  # source or "kafka", outcome
         self.last_finals: deque[Mapping[str, Any]] = deque(maxlen=FINALS_KEPT)
 
     def marked(self, source: str, subscription: str, mark: Mark) -> None:

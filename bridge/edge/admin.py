@@ -7,6 +7,7 @@ thread here, with a limit, so the loop keeps turning.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
@@ -32,6 +33,13 @@ RETRY_S = 0.2
 UNSUPPORTED = frozenset(
     {ck.KafkaError._UNSUPPORTED_FEATURE, ck.KafkaError.UNSUPPORTED_VERSION}  # noqa: SLF001
 )
+
+
+# Of a broker that did not answer, these say what a person can mend.
+TELLING = frozenset(
+    {ck.KafkaError._SSL, ck.KafkaError._AUTHENTICATION}  # noqa: SLF001 - public
+)
+ERRORS_KEPT = 100
 
 
 class TopicSpec(NamedTuple):
@@ -70,8 +78,10 @@ class Admin:
         """
         self._clock = clock or SystemClock()
         self._where = str(options.get("bootstrap.servers", "bootstrap.servers"))
+        self._errors: deque[ck.KafkaError] = deque(maxlen=ERRORS_KEPT)
+        told = {"error_cb": self._errors.append}
         try:
-            self._client = AdminClient(client_options(options))
+            self._client = AdminClient(client_options(options) | told)
         except ck.KafkaException as error:
             raise refusal(error) from error
 
@@ -166,11 +176,18 @@ class Admin:
             await self._clock.sleep(RETRY_S)
 
     def _unanswered(self, timeout_s: float, error: ck.KafkaError) -> KafkaError:
+        why = self._why() or error
         return KafkaError(
             f"no broker of {self._where} answered within {timeout_s:g} s"
-            f" ({error.name()}: {error.str()}); check kafka.bootstrap_servers, TLS"
+            f" ({why.name()}: {why.str()}); check kafka.bootstrap_servers, TLS"
             " and login"
         )
+
+    def _why(self) -> ck.KafkaError | None:
+        """Return what the client said of its brokers; TLS and login say the most."""
+        self._client.poll(0)
+        telling = [e for e in self._errors if e.code() in TELLING]
+        return next(iter(telling or self._errors), None)
 
     async def _configs(
         self, topics: Sequence[str], timeout_s: float

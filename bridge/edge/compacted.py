@@ -50,7 +50,8 @@ class Follow:
         self._topic = topic
         self._change = on_change
         self._note = on_note
-        self._admin = Admin(options, clock)
+        self._options = options
+        self._clock = clock
         self._values: dict[bytes, bytes] = {}
         self._behind: set[int] = set()
         self._settled = asyncio.Event()
@@ -71,7 +72,8 @@ class Follow:
             self._journal.follow(self._topic, partition, None)
 
     async def _count(self) -> int:
-        counts = await self._admin.partition_counts([self._topic])
+        admin = Admin(self._options, self._clock)
+        counts = await admin.partition_counts([self._topic])
         if self._topic not in counts:
             raise KafkaError(
                 f"no such topic: {self._topic};"
@@ -82,6 +84,20 @@ class Follow:
     async def close(self) -> None:
         """End; nothing is called back from here on."""
         await self._journal.close()
+
+    def renew(self, options: Options) -> None:
+        """Go on with clients of these properties, which read their TLS files anew.
+
+        Raises ConfigError, and changes nothing, where librdkafka refuses.
+        """
+        self._journal.renew(options)
+        self._options = options
+
+    def login(self, user: str, password: str) -> None:
+        """Use these from the next connection to a broker on."""
+        self._journal.login(user, password)
+        changed = {"sasl.username": user, "sasl.password": password}
+        self._options = {**self._options, **changed}
 
     @property
     def values(self) -> Mapping[bytes, bytes]:

@@ -16,19 +16,18 @@ from __future__ import annotations
 import confluent_kafka as ck
 
 from bridge.edge.clock import Clock, SystemClock
+from bridge.edge.commits import Commits
 from bridge.edge.consumer import Message, Partition, message_of
 from bridge.edge.kafka_options import Options, client_options, refusal
 from bridge.edge.membership import Member, Membership, Progress
 from bridge.edge.places import Limits, Places, size_of
-from bridge.edge.reader_thread import ReaderThread, Troubles, is_fatal
+from bridge.edge.reader_thread import CLOSE_S, ReaderThread, Troubles, is_fatal
 
 __all__ = ["Group", "Limits", "Member", "Membership", "Progress"]
 
 WAIT_S = 0.05
 BATCH = 500
-COMMITTED_S = 5.0
 LOOK_NS = 500_000_000
-BUFFER_KBYTES = 16 * 1024
 
 
 class Group:
@@ -59,35 +58,28 @@ class Group:
         self._progress = Progress(self._clock.now().mono_ns)
         self._leaving: set[Partition] = set()
         self._batch: list[Message] = []
-        self._commits: dict[Partition, int] = {}
-        self._committing = False
         self._looked_ns = 0
         self._closing = False
-        self._consumer = self._make(options)
-        self._places = Places(self._consumer, membership.limits)
         name = f"group {membership.group_id}"
         self._thread = ReaderThread(name, self._turn, self._end, member.on_failed)
         self._troubles = Troubles(
             self._clock, lambda note: self._thread.tell(member.on_note, note)
         )
+        self._commits = Commits(self._troubles)
+        self._next: list[ck.Consumer] = []
+        self._use(self._make(options))
 
     def _make(self, options: Options) -> ck.Consumer:
-        ours: dict[str, str | int] = {
-            "group_id": self._membership.group_id,
-            "enable_auto_commit": "false",
-            "enable_auto_offset_store": "false",
-            "auto_offset_reset": "earliest",
-            "queued_max_messages_kbytes": BUFFER_KBYTES,
-        }
-        if str(options.get("group.protocol", "classic")).lower() == "classic":
-            ours["partition_assignment_strategy"] = "cooperative-sticky"
-        if self._membership.instance_id:
-            ours["group_instance_id"] = self._membership.instance_id
-        callbacks = {"error_cb": self._on_error, "on_commit": self._on_commit}
+        ours = self._membership.properties(options)
+        callbacks = {"error_cb": self._on_error, "on_commit": self._commits.on_commit}
         try:
             return ck.Consumer(client_options(options, **ours) | callbacks)
         except ck.KafkaException as error:
             raise refusal(error) from error
+
+    def _use(self, consumer: ck.Consumer) -> None:
+        self._consumer = consumer
+        self._places = Places(consumer, self._membership.limits)
 
     # -- on the loop
 
@@ -134,6 +126,19 @@ class Group:
         """Agree that a revoked partition goes to somebody else now."""
         self._thread.do(lambda: self._leaving.discard((topic, partition)))
 
+    def renew(self, options: Options) -> None:
+        """Leave, and join with a client of these properties that reads its TLS files.
+
+        All partitions are asked back first. Raises ConfigError, and changes nothing,
+        where librdkafka refuses.
+        """
+        made = self._make(options)
+        self._thread.do(lambda: self._next.append(made))
+
+    def login(self, user: str, password: str) -> None:
+        """Use these from the next connection to a broker on."""
+        self._thread.do(lambda: self._consumer.set_sasl_credentials(user, password))
+
     @property
     def progress(self) -> Progress:
         """Return the newest facts."""
@@ -149,8 +154,28 @@ class Group:
             on_lost=self._on_lost,
         )
 
+    def _rejoin(self) -> None:
+        """Leave in order, and join with the newest client.
+
+        One that cannot reach its brokers any more does not come back from leaving.
+        """
+        limit_s = self._membership.release_timeout_s + CLOSE_S
+        self._thread.within(limit_s, self._leave)
+        self._lose(self._places.names)
+        self._commits.clear()
+        self._use(self._next.pop())
+        self._next.clear()
+        self._join()
+
+    def _leave(self) -> None:
+        self._hand_over()
+        self._commits.send(self._consumer, even_if_busy=True)
+        self._consumer.close()
+
     def _turn(self) -> None:
-        self._send_commits()
+        if self._next:
+            self._rejoin()
+        self._commits.send(self._consumer)
         if not self._places.adjust():
             # Nothing can come, so the loop's calls are what to wait for.
             self._thread.serve(WAIT_S)
@@ -165,8 +190,7 @@ class Group:
 
     def _end(self) -> None:
         self._closing = True
-        self._send_commits(even_if_busy=True)
-        self._consumer.close()
+        self._leave()
 
     def _take(self, found: ck.Message) -> None:
         if error := found.error():
@@ -196,18 +220,7 @@ class Group:
 
     def _commit(self, name: Partition, offset: int) -> None:
         if name in self._places:
-            self._commits[name] = offset
-
-    def _send_commits(self, *, even_if_busy: bool = False) -> None:
-        """Send what waits in one request, one request at a time."""
-        if not self._commits or (self._committing and not even_if_busy):
-            return
-        commits, self._commits = self._commits, {}
-        self._committing = True
-        self._consumer.commit(
-            offsets=[ck.TopicPartition(*n, offset) for n, offset in commits.items()],
-            asynchronous=True,
-        )
+            self._commits.add(name, offset)
 
     def _look(self) -> None:
         now_ns = self._clock.now().mono_ns
@@ -218,27 +231,29 @@ class Group:
 
     # -- in the thread: librdkafka's callbacks, from within poll and close
 
-    def _on_assign(self, _: ck.Consumer, found: list[ck.TopicPartition]) -> None:
-        committed = self._committed(found)
+    def _on_assign(self, consumer: ck.Consumer, found: list[ck.TopicPartition]) -> None:
+        committed = self._commits.known(consumer, found)
         self._places.add(_names(found))
         for name in _names(found):
             self._thread.tell(self._member.on_assigned, *name, committed.get(name))
 
-    def _committed(self, found: list[ck.TopicPartition]) -> dict[Partition, int]:
-        try:
-            answers = self._consumer.committed(found, timeout=COMMITTED_S)
-        except ck.KafkaException as error:
-            self._troubles.kafka(error.args[0])
-            return {}
-        good = [one for one in answers if one.error is None and one.offset >= 0]
-        return {(one.topic, one.partition): one.offset for one in good}
-
     def _on_revoke(self, consumer: ck.Consumer, found: list[ck.TopicPartition]) -> None:
+        if names := self._owned(consumer, found):
+            self._give(names)
+        consumer.incremental_unassign(found)
+
+    def _owned(
+        self, consumer: ck.Consumer, found: list[ck.TopicPartition]
+    ) -> list[Partition]:
+        """Return what is ours of it; nothing is, of what a former client speaks."""
+        if consumer is not self._consumer:
+            return []
+        return [name for name in _names(found) if name in self._places]
+
+    def _give(self, names: list[Partition]) -> None:
         self._hand_over()
-        names = [name for name in _names(found) if name in self._places]
         late = [] if self._closing else self._wait_released(names)
         self._places.drop(names)
-        consumer.incremental_unassign(found)
         for name in late:
             facts = {"topic": name[0], "partition": name[1]}
             self._troubles.note("partition_not_released_in_time", facts)
@@ -254,29 +269,24 @@ class Group:
             self._thread.serve(WAIT_S)
             if self._clock.now().mono_ns > end_ns:
                 break
-        self._send_commits(even_if_busy=True)
+        self._commits.send(self._consumer, even_if_busy=True)
         late, self._leaving = sorted(self._leaving), set()
         return late
 
     def _on_lost(self, consumer: ck.Consumer, found: list[ck.TopicPartition]) -> None:
-        self._hand_over()
-        for name in _names(found):
-            self._thread.tell(self._member.on_lost, *name)
-            self._commits.pop(name, None)
-        self._places.drop(_names(found))
+        if names := self._owned(consumer, found):
+            self._lose(names)
         consumer.incremental_unassign(found)
+
+    def _lose(self, names: list[Partition]) -> None:
+        self._hand_over()
+        for name in names:
+            self._thread.tell(self._member.on_lost, *name)
+            self._commits.forget(name)
+        self._places.drop(names)
 
     def _on_error(self, error: ck.KafkaError) -> None:
         self._troubles.kafka(error)
-
-    def _on_commit(
-        self, error: ck.KafkaError | None, found: list[ck.TopicPartition]
-    ) -> None:
-        self._committing = False
-        for one in found:
-            if why := error or one.error:
-                facts = {"topic": one.topic, "partition": one.partition}
-                self._troubles.note("commit_failed", facts | {"code": why.name()})
 
 
 def _names(found: list[ck.TopicPartition]) -> list[Partition]:

@@ -14,16 +14,14 @@ by time with -1, Apache Kafka only where no record is that new.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
 
 import confluent_kafka as ck
 
-from bridge.core.model import Note
 from bridge.edge.clock import Clock, SystemClock
 from bridge.edge.consumer import Message, Partition, message_of
+from bridge.edge.followed import Followed, Reader, Span
 from bridge.edge.kafka_options import Options, client_options, refusal
 from bridge.edge.reader_thread import ReaderThread, Troubles, is_fatal
-from bridge.errors import KafkaError
 
 # librdkafka wants a group's name even where no group is joined.
 GROUP = "feedbridge-journal"
@@ -38,46 +36,6 @@ FETCH_WAIT_MS = 100
 HOLES = frozenset(
     {ck.KafkaError._AUTO_OFFSET_RESET, ck.KafkaError._LOG_TRUNCATION}  # noqa: SLF001
 )
-
-
-class Reader(Protocol):
-    """What a journal calls, always on the event loop, in the order of the log."""
-
-    def on_entries(self, entries: list[Message]) -> None:
-        """Take records of one partition, in order."""
-
-    def on_caught_up(self, topic: str, partition: int) -> None:
-        """Note that all is read that was there when `follow` was called."""
-
-    def on_broken(self, topic: str, partition: int, detail: str) -> None:
-        """Note that records were missed (retention, truncation): nothing follows.
-
-        Whoever still wants the partition calls `follow` and begins anew.
-        """
-
-    def on_note(self, note: Note) -> None:
-        """Log a change of state."""
-
-    def on_failed(self, error: KafkaError) -> None:
-        """Note that the journal has ended by itself; it cannot be used again."""
-
-
-class _Follow:
-    """One call of `follow`; another call for the same partition is another one."""
-
-    def __init__(self, place: Partition, from_ms: int | None) -> None:
-        self.place = place
-        self.from_ms = from_ms
-        self.end = 0
-        self.caught_up = False
-        self.entries: list[Message] = []
-
-
-class _Span(NamedTuple):
-    """Where to start, and where the partition ends now."""
-
-    start: int
-    end: int
 
 
 class Journal:
@@ -104,9 +62,9 @@ class Journal:
         """
         self._reader = reader
         self._clock = clock or SystemClock()
-        self._wanted: dict[Partition, _Follow] = {}  # the loop's
-        self._follows: dict[Partition, _Follow] = {}  # the thread's, as the next two
-        self._to_open: list[_Follow] = []
+        self._wanted: dict[Partition, Followed] = {}  # the loop's
+        self._follows: dict[Partition, Followed] = {}  # the thread's, as the next two
+        self._to_open: list[Followed] = []
         self._retry_ns = 0
         self._ahead = 0
         self._polled_ns = self._clock.now().mono_ns
@@ -114,9 +72,10 @@ class Journal:
         self._troubles = Troubles(
             self._clock, lambda note: self._thread.tell(reader.on_note, note)
         )
-        self._consumer = self._make(options, isolation)
+        self._isolation = isolation
+        self._consumer = self._make(options)
 
-    def _make(self, options: Options, isolation: str) -> ck.Consumer:
+    def _make(self, options: Options) -> ck.Consumer:
         # No group is joined, so what is said about groups is not for us.
         mine = {k: v for k, v in options.items() if not k.startswith("group.")}
         mine = {"fetch.wait.max.ms": FETCH_WAIT_MS} | mine
@@ -128,7 +87,7 @@ class Journal:
             enable_partition_eof="true",
             auto_offset_reset="error",
             fetch_min_bytes=1,
-            isolation_level=isolation,
+            isolation_level=self._isolation,
             queued_max_messages_kbytes=BUFFER_KBYTES,
         )
         try:
@@ -146,13 +105,25 @@ class Journal:
         """End; nothing is called back from here on."""
         await self._thread.stop()
 
+    def renew(self, options: Options) -> None:
+        """Go on with a client of these properties, which reads its TLS files anew.
+
+        Raises ConfigError, and changes nothing, where librdkafka refuses.
+        """
+        made = self._make(options)
+        self._thread.do(lambda: self._go_on(made))
+
+    def login(self, user: str, password: str) -> None:
+        """Use these from the next connection to a broker on."""
+        self._thread.do(lambda: self._consumer.set_sasl_credentials(user, password))
+
     def follow(self, topic: str, partition: int, from_ms: int | None) -> None:
         """Read a partition from the first record of that Unix time in ms, or newer.
 
         None is the oldest record. What is followed already begins anew.
         """
         self.unfollow(topic, partition)
-        follow = _Follow((topic, partition), from_ms)
+        follow = Followed((topic, partition), from_ms)
         self._wanted[follow.place] = follow
         self._thread.do(lambda: self._to_open.append(follow))
 
@@ -168,16 +139,16 @@ class Journal:
 
     # -- on the loop, called by the thread
 
-    def _deliver(self, follow: _Follow, entries: list[Message]) -> None:
+    def _deliver(self, follow: Followed, entries: list[Message]) -> None:
         self._thread.do(self._delivered)
         if self._wanted.get(follow.place) is follow:
             self._reader.on_entries(entries)
 
-    def _catch_up(self, follow: _Follow) -> None:
+    def _catch_up(self, follow: Followed) -> None:
         if self._wanted.get(follow.place) is follow:
             self._reader.on_caught_up(*follow.place)
 
-    def _break(self, follow: _Follow, detail: str) -> None:
+    def _break(self, follow: Followed, detail: str) -> None:
         if self._wanted.get(follow.place) is follow:
             del self._wanted[follow.place]
             self._reader.on_broken(*follow.place, detail)
@@ -204,6 +175,11 @@ class Journal:
     def _end(self) -> None:
         self._consumer.close()
 
+    def _go_on(self, consumer: ck.Consumer) -> None:
+        """Read on with another client, from where the present one has come to."""
+        self._consumer = consumer
+        consumer.incremental_assign([f.at() for f in self._follows.values()])
+
     def _open_all(self) -> None:
         """Find where to start; what cannot be found now is tried again soon."""
         waiting, self._to_open = self._to_open, []
@@ -215,22 +191,21 @@ class Journal:
                 self._retry_ns = self._clock.now().mono_ns + RETRY_NS
                 self._trouble(follow.place, error.args[0])
 
-    def _begin(self, follow: _Follow, span: _Span) -> None:
-        place = ck.TopicPartition(*follow.place, span.start)
-        self._consumer.incremental_assign([place])
+    def _begin(self, follow: Followed, span: Span) -> None:
+        follow.next, follow.end = span
+        self._consumer.incremental_assign([follow.at()])
         self._follows[follow.place] = follow
-        follow.end = span.end
         self._reached(follow, span.start)
 
-    def _span(self, follow: _Follow) -> _Span:
+    def _span(self, follow: Followed) -> Span:
         place = ck.TopicPartition(*follow.place)
         low, high = self._consumer.get_watermark_offsets(place, timeout=LOOKUP_S)
         if follow.from_ms is None or low >= high:
-            return _Span(low, high)
+            return Span(low, high)
         found = self._search(follow.place, follow.from_ms)
         if found < 0 and self._search(follow.place, 0) >= 0:
             found = high  # times are known here, and no record is that new
-        return _Span(max(low, found), high)
+        return Span(max(low, found), high)
 
     def _search(self, place: Partition, from_ms: int) -> int:
         wanted = ck.TopicPartition(*place, from_ms)
@@ -239,7 +214,7 @@ class Journal:
             raise ck.KafkaException(found.error)
         return found.offset
 
-    def _forget(self, follow: _Follow) -> None:
+    def _forget(self, follow: Followed) -> None:
         if follow in self._to_open:
             self._to_open.remove(follow)
         if self._follows.get(follow.place) is follow:
@@ -258,13 +233,14 @@ class Journal:
         follow.entries.append(message)
         self._reached(follow, message.offset + 1)
 
-    def _reached(self, follow: _Follow, offset: int) -> None:
+    def _reached(self, follow: Followed, offset: int) -> None:
+        follow.next = max(follow.next, offset)
         if not follow.caught_up and offset >= follow.end:
             follow.caught_up = True
             self._hand_over(follow)
             self._thread.tell(self._catch_up, follow)
 
-    def _hand_over(self, follow: _Follow) -> None:
+    def _hand_over(self, follow: Followed) -> None:
         if follow.entries:
             entries, follow.entries = follow.entries, []
             self._ahead += 1
@@ -274,7 +250,7 @@ class Journal:
         self._ahead -= 1
 
     def _on_partition_error(
-        self, follow: _Follow, offset: int, error: ck.KafkaError
+        self, follow: Followed, offset: int, error: ck.KafkaError
     ) -> None:
         if error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
             self._reached(follow, offset)

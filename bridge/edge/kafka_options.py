@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import confluent_kafka as ck
 
@@ -17,6 +17,19 @@ Options = Mapping[str, str | int | bool | float]
 """librdkafka properties by name, as they stand under `kafka.options`."""
 
 LOGGER = logging.getLogger("feedbridge.librdkafka")
+
+
+class KafkaClient(Protocol):
+    """A client that goes on while the way into Kafka changes."""
+
+    def renew(self, options: Options) -> None:
+        """Go on with these properties, and with the TLS files as they are now.
+
+        Raises ConfigError, and changes nothing, where librdkafka refuses.
+        """
+
+    def login(self, user: str, password: str) -> None:
+        """Use these from the next connection to a broker on; PLAIN and SCRAM."""
 
 
 class Mark(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -30,15 +31,17 @@ class Redactor:
     def __init__(self) -> None:
         """Know no secret yet."""
         self._secrets: list[str] = []
+        self._lock = threading.Lock()
 
     def hide(self, secret: str) -> None:
-        """Register a secret, and the forms it takes inside JSON."""
+        """Register a secret, and the forms it takes inside JSON; from any thread."""
         forms = {
             secret,
             *(json.dumps(secret, ensure_ascii=a)[1:-1] for a in (False, True)),
         }
         new = {form for form in forms if len(form) >= SHORTEST_SECRET}
-        self._secrets = sorted({*self._secrets, *new}, key=len, reverse=True)
+        with self._lock:
+            self._secrets = sorted({*self._secrets, *new}, key=len, reverse=True)
 
     def clean(self, text: str) -> str:
         """Return `text` without any registered secret."""

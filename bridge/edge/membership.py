@@ -7,8 +7,11 @@ from typing import NamedTuple, Protocol
 
 from bridge.core.model import Note
 from bridge.edge.consumer import Message, Partition
+from bridge.edge.kafka_options import Options
 from bridge.edge.places import Limits
 from bridge.errors import KafkaError
+
+BUFFER_KBYTES = 16 * 1024
 
 
 class Membership(NamedTuple):
@@ -24,6 +27,24 @@ class Membership(NamedTuple):
     instance_id: str = ""
     limits: Limits = Limits()
     release_timeout_s: float = 10.0
+
+    def properties(self, options: Options) -> dict[str, str | int]:
+        """Return the librdkafka properties that are the member's own, over `options`.
+
+        The names have underscores for dots.
+        """
+        ours: dict[str, str | int] = {
+            "group_id": self.group_id,
+            "enable_auto_commit": "false",
+            "enable_auto_offset_store": "false",
+            "auto_offset_reset": "earliest",
+            "queued_max_messages_kbytes": BUFFER_KBYTES,
+        }
+        if str(options.get("group.protocol", "classic")).lower() == "classic":
+            ours["partition_assignment_strategy"] = "cooperative-sticky"
+        if self.instance_id:
+            ours["group_instance_id"] = self.instance_id
+        return ours
 
 
 class Progress(NamedTuple):

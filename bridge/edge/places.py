@@ -55,11 +55,17 @@ class Places:
     def __contains__(self, name: object) -> bool:
         return name in self._places
 
+    @property
+    def names(self) -> list[Partition]:
+        """Return what is owned."""
+        return list(self._places)
+
     def add(self, names: Iterable[Partition]) -> None:
         """Own more; from within the assignment's callback."""
         places = [Place(name) for name in names]
-        # Nothing is read from here: `start` seeks.
-        anywhere = [place.at(ck.OFFSET_BEGINNING) for place in places]
+        # Nothing is read from here: `start` seeks. The beginning would have to be asked
+        # for, and an answer that comes after the seek undoes it (librdkafka 2.16).
+        anywhere = [place.at(0) for place in places]
         self._consumer.incremental_assign(anywhere)
         self._consumer.pause(anywhere)
         self._places |= {place.name: place for place in places}

@@ -1,7 +1,7 @@
 """The way to Kafka: one idempotent librdkafka producer, polled on the event loop.
 
 `send` never blocks and never refuses: what does not fit into librdkafka's queue waits
-in an overflow behind it, in order. Every record sent is, at any time, in exactly one
+behind it, in order (`edge/relay.py`). Every record sent is, at any time, in exactly one
 of three counts: acked, failed, or outstanding. Failures and notes are told from
 `poll`, never from inside `send`, so nobody is called while in the middle of sending.
 
@@ -24,6 +24,7 @@ from bridge.edge.clock import Clock, SystemClock
 from bridge.edge.fates import Failure, Fate, Latency, Left
 from bridge.edge.kafka_options import Budget, Options, producer_options, refusal
 from bridge.edge.kafka_statistics import Statistics, statistics_of
+from bridge.edge.relay import Headers, Record, Relay
 from bridge.errors import KafkaError
 
 __all__ = ["Budget", "Failure", "Latency", "Left", "Producer"]
@@ -34,10 +35,6 @@ OVERHEAD_BYTES = 230
 SAMPLE_MASK = 63  # one report in 64
 FLUSH_POLL_S = 0.005
 PURGE_LIMIT_S = 1.0
-
-Headers = list[tuple[str, str | bytes | None]]
-# In the order of what `ck.Producer.produce` takes.
-Record = tuple[str, bytes, bytes, int, Fate | None, None, int, Headers | None]
 
 
 class Producer:
@@ -80,7 +77,7 @@ class Producer:
         self._clock = clock or SystemClock()
         self._high = budget.mark(budget.high)
         self._low = budget.mark(budget.low)
-        self._overflow: deque[Record] = deque()
+        self._budget = budget
         self._watched: deque[Fate] = deque()
         self._failures: deque[Failure] = deque()
         self._notes: deque[Note] = deque()
@@ -88,18 +85,18 @@ class Producer:
         self._acked_at_trouble = 0
         self._latency = Latency()
         self._left: Counter[str] | None = None
+        self._relay = Relay(self._client(options), self._refused)
+
+    def _client(self, options: Options) -> ck.Producer:
         callbacks = {
             "on_delivery": self._on_report,
             "error_cb": self._on_error,
             "stats_cb": self._on_statistics,
         }
         try:
-            kafka = ck.Producer(producer_options(options, budget) | callbacks)
+            return ck.Producer(producer_options(options, self._budget) | callbacks)
         except ck.KafkaException as error:
             raise refusal(error) from error
-        self._kafka = kafka
-        self._produce = kafka.produce
-        self._poll = kafka.poll
 
     # -- sending
 
@@ -129,16 +126,27 @@ class Producer:
     def poll(self) -> None:
         """Serve delivery reports, fill the queue up, and tell what happened."""
         try:
-            self._poll(0)
+            self._relay.poll(0)
         except ck.KafkaException as error:
             self._on_fatal(error.args[0])
-        if self._overflow:
-            self._drain()
+        self._relay.move_up(self.outstanding)
         if self._troubles and self.acked > self._acked_at_trouble:
             self._troubles.clear()
             self._notes.append(Note("kafka_back", {}))
         if self._failures or self._notes:
             self._tell()
+
+    def renew(self, options: Options) -> None:
+        """Go on with a client of these properties, which reads its TLS files anew.
+
+        It begins when the present one has reported on all it has; what is sent until
+        then waits. Raises ConfigError, and changes nothing, where librdkafka refuses.
+        """
+        self._relay.renew(self._client(options))
+
+    def login(self, user: str, password: str) -> None:
+        """Use these from the next connection to a broker on."""
+        self._relay.login(user, password)
 
     # -- looking
 
@@ -191,9 +199,7 @@ class Producer:
         if not self.outstanding:
             return Left(0, 0, {})
         left, left_bytes = self.outstanding, self.outstanding_bytes
-        by_topic = self._left = Counter(record[0] for record in self._overflow)
-        self._overflow.clear()
-        self._kafka.purge(blocking=False)
+        by_topic = self._left = self._relay.give_up()
         end_ns = self._clock.now().mono_ns + int(PURGE_LIMIT_S * 1e9)
         while by_topic.total() < left and self._clock.now().mono_ns < end_ns:
             self.poll()
@@ -241,21 +247,9 @@ class Producer:
     # -- inside
 
     def _queue(self, record: Record) -> None:
-        """Give a record to librdkafka, or keep it behind those that wait already."""
         self.produced += 1
         self.outstanding_bytes += len(record[1]) + len(record[2]) + OVERHEAD_BYTES
-        if self._overflow or not self._given(record):
-            self._overflow.append(record)
-
-    def _given(self, record: Record) -> bool:
-        """Give a record to librdkafka; False if its queue is full."""
-        try:
-            self._produce(*record)
-        except BufferError:
-            return False
-        except ck.KafkaException as error:
-            self._refused(record, error.args[0])
-        return True
+        self._relay.give(record)
 
     def _refused(self, record: Record, error: ck.KafkaError) -> None:
         """Count a record that librdkafka did not take, so that no report comes."""
@@ -291,12 +285,6 @@ class Producer:
         self._failures.append(
             Failure(topic, partition, key, value, code, text, retriable, fatal)
         )
-
-    def _drain(self) -> None:
-        """Move the overflow into librdkafka's queue, as far as there is room."""
-        overflow = self._overflow
-        while overflow and self._given(overflow[0]):
-            overflow.popleft()
 
     def _tell(self) -> None:
         """Call back for all that was gathered; what a callback raises comes out."""

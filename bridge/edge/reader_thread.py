@@ -123,19 +123,36 @@ class ReaderThread:
         """Close what was used; give it up after a while, since it may never end."""
         if self._closed:
             return
+        try:
+            self._closed = self.within(CLOSE_S, self._end)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the loop must know
+            self._closed = True
+            self._fail(error)
+
+    def within(self, limit_s: float, call: Call) -> bool:
+        """Do what may never end; leave it to itself after a while, and return False.
+
+        Raises what it raised in time.
+        """
+        ended: list[Exception | None] = []
+
+        def run() -> None:
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - raised again below
+                ended.append(error)
+            else:
+                ended.append(None)
+
         # A daemon, alone of all: a process must be able to end without its brokers.
         closing = threading.Thread(
-            target=self._end_safely, name=f"{self.name}, closing", daemon=True
+            target=run, name=f"{self.name}, closing", daemon=True
         )
         closing.start()
-        closing.join(CLOSE_S)
-
-    def _end_safely(self) -> None:
-        try:
-            self._end()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the loop must know
-            self._fail(error)
-        self._closed = True
+        closing.join(limit_s)
+        for error in filter(None, ended):
+            raise error
+        return bool(ended)
 
     def _guarded(self, call: Call) -> None:
         """Do it; Kafka's own errors never end the thread, and never spin it."""

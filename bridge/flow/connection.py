@@ -7,12 +7,13 @@ message. Everything that is not data goes through a table.
 
 A connection that is abandoned, or finds its lease over, falls silent: from then on it
 writes, sends and logs nothing, whatever is called, and discards what it receives.
+One that is held talks to the venue, but keeps what it would write until `release`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from bridge.core.model import (
     Close,
@@ -30,36 +31,13 @@ from bridge.core.model import (
 )
 from bridge.core.orders import Reply
 from bridge.errors import SchemaError
-from bridge.flow.lease import Lease
-from bridge.flow.outlet import Ledger, Outlet
+from bridge.flow.hold import Hold, Kept, Receive
+from bridge.flow.outlet import Outlet
+from bridge.flow.presence import Presence
+from bridge.flow.surroundings import Surroundings
 from bridge.venues.base import Session
 
 Log = Callable[..., None]
-
-# A session is ticked ten times a second; a longer step is a pause or a stall of ours.
-LEAP_NS = 500_000_000
-
-
-class Kafka(Protocol):
-    """What a connection watches at the end of each chunk."""
-
-    @property
-    def above_high(self) -> bool:
-        """Tell whether the queue is above its high mark."""
-
-    def poll(self) -> None:
-        """Serve delivery reports."""
-
-
-class Surroundings(NamedTuple):
-    """What the connections of one worker share; `full` pauses them all."""
-
-    kafka: Kafka
-    ledger: Ledger
-    log: Log
-    full: Callable[[], None]
-    now: Callable[[], Now]
-    lease: Lease
 
 
 class Connection:
@@ -77,12 +55,12 @@ class Connection:
         self._transport: Transport | None = None
         # The venue may speak before `connect` has returned: kept until `attach`.
         self._early: list[tuple[bytes, int]] | None = []
-        self._receive = session.receive
+        self._receive: Receive = session.receive
         self._data = outlet.data
         self._cut = False
         self._paused = False
-        self._ticked_ns = 0
-        self._behind_ns = 0
+        self._presence = Presence()
+        self._hold: Hold | None = None
         self._dropped: set[int] = set()
         self._acts: dict[type, Callable[[Any, int], None]] = {
             Data: self._data,
@@ -109,7 +87,7 @@ class Connection:
             transport.abort()
             return
         self._transport = transport
-        self._ticked_ns = now.mono_ns
+        self._presence.begin(now)
         self.apply(self.session.opened(now), now.wall_ns)
         early, self._early = self._early or [], None
         for data, received_ns in early:
@@ -142,13 +120,30 @@ class Connection:
         """Carry out events that no frame caused, unless the lease is over."""
         if self._lease.over:
             self._expire()
+        if self._hold is not None:
+            events = self._hold.keep(events, at_ns)
         for event in events:
             self._acts[type(event)](event, at_ns)
+
+    def hold(self) -> Hold:
+        """Keep from now on what would be written, and return where it is kept."""
+        self._hold = hold = Hold()
+        self._receive = hold.around(self._receive)
+        return hold
+
+    def release(self) -> None:
+        """Write what was kept, in order, and from now on everything at once."""
+        if self._lease.over:
+            self._expire()
+        if self._hold is not None:
+            hold, self._hold = self._hold, None
+            self._receive = self.session.receive
+            hold.replay(self._wrote)
 
     def tick(self, now: Now) -> None:
         """Let time pass for the session, unless its frames wait in the socket."""
         if self._transport is not None and not self._paused:
-            self.apply(self.session.tick(self._time(now)), now.wall_ns)
+            self.apply(self.session.tick(self._presence.step(now)), now.wall_ns)
 
     def pause(self) -> None:
         """Stop reading the socket."""
@@ -165,13 +160,13 @@ class Connection:
     def cut(self, now: Now) -> None:
         """Let the subscriptions go and read on, so that the socket stays alive."""
         self._cut = True
-        self.apply(self.session.cut(self._time(now)), now.wall_ns)
+        self.apply(self.session.cut(self._presence.step(now)), now.wall_ns)
         self.resume()
 
     def heal(self, now: Now) -> None:
         """Announce what was lost and bind again."""
         self._cut = False
-        self.apply(self.session.heal(self._time(now)), now.wall_ns)
+        self.apply(self.session.heal(self._presence.step(now)), now.wall_ns)
 
     def drop(self, names: Collection[str], reason: Reason, now: Now) -> None:
         """Let these bindings go for good; the others do not notice."""
@@ -179,6 +174,8 @@ class Connection:
         for binding in self.plan.bindings:
             if binding.name in names:
                 self._dropped.update(binding.channels)
+        if self._hold is not None:
+            self._hold.forget(self._dropped)
 
     def lost(self, subscription: str, count: int, detail: str, now: Now) -> bool:
         """Report records that never reached Kafka; False if not ours, or not any more.
@@ -188,7 +185,7 @@ class Connection:
         channel = self._channel(subscription)
         if channel is None:
             return False
-        lost = self.session.lost(channel, count, self._time(now), detail)
+        lost = self.session.lost(channel, count, self._presence.step(now), detail)
         self.apply(lost, now.wall_ns)
         return True
 
@@ -205,8 +202,9 @@ class Connection:
     def silence(self) -> None:
         """Fall silent for good and drop the transport; frames are still counted."""
         early, self._early = self._early or [], None
+        hold, self._hold = self._hold, None
         self._ledger.frames += len(early)
-        self._ledger.discarded += len(early)
+        self._ledger.discarded += len(early) + (hold.frames if hold else 0)
         self._receive = self._discard
         self._data = self._log = _nothing
         self._acts = dict.fromkeys(self._acts, _nothing)
@@ -216,19 +214,15 @@ class Connection:
 
     def describe(self, now: Now) -> Mapping[str, Any]:
         """Return what a person wants to know of this connection, JSON-ready."""
-        tally = self.session.tally
+        tally, present = self.session.tally, self._presence.at(now)
         return {
             "source": self.plan.source,
             "name": self.plan.name,
             "connection": self.outlet.connection,
             "frames": tally.frames,
             "discarded": tally.discarded,
-            "bindings": [dict(b) for b in self.session.describe(self.time(now))],
+            "bindings": [dict(b) for b in self.session.describe(present)],
         }
-
-    def time(self, now: Now) -> Now:
-        """Return the session's present, as of the last tick."""
-        return Now(now.wall_ns, now.mono_ns - self._behind_ns)
 
     def _channel(self, name: str) -> int | None:
         """Return the first channel under that name that was not dropped."""
@@ -251,19 +245,24 @@ class Connection:
         self._ledger.discarded += 1
         return ()
 
-    def _time(self, now: Now) -> Now:
-        """Return the session's present: our pauses are not the venue's silence."""
-        step_ns = now.mono_ns - self._ticked_ns
-        self._ticked_ns = now.mono_ns
-        self._behind_ns += max(0, step_ns - LEAP_NS)
-        return Now(now.wall_ns, now.mono_ns - self._behind_ns)
+    def _wrote(self, kept: Kept) -> bool:
+        """Write late; False where a gap began, and what was kept behind it is void."""
+        event, at_ns, raw = kept
+        try:
+            self._acts[type(event)](event, at_ns)
+        except SchemaError as error:
+            assert isinstance(event, Data)  # noqa: S101 - nothing else may not fit
+            self._misfit(event, error, raw, at_ns)
+            return False
+        return True
 
     def _misfit(
         self, event: Data, error: SchemaError, raw: bytes, received_ns: int
     ) -> None:
         letter = Unreadable(event.channel, Reason.OUT_OF_RANGE, str(error), raw)
         self._on_unreadable(letter, received_ns)
-        lost = self.session.lost(event.channel, 1, self._time(self._now()), str(error))
+        now = self._presence.step(self._now())
+        lost = self.session.lost(event.channel, 1, now, str(error))
         self.apply(lost, received_ns)
 
     def _on_mark(self, mark: Mark, _at_ns: int) -> None:
@@ -271,16 +270,7 @@ class Connection:
         if mark.state is State.GAP:
             self._ledger.gaps += 1
         if mark.state is not State.SNAPSHOT_BEGIN:
-            self._log(
-                "subscription",
-                source=self.plan.source,
-                subscription=self.plan.subscriptions[mark.channel].name,
-                connection=self.outlet.connection,
-                state=mark.state.name,
-                reason=str(mark.reason),
-                detail=mark.detail,
-                lost=mark.lost,
-            )
+            self._log("subscription", **self.outlet.facts(mark))
 
     def _on_send(self, event: Send, _at_ns: int) -> None:
         if self._transport is not None:

@@ -1,77 +1,27 @@
-"""One planned connection's life, again and again: sign, connect, serve, wait."""
+"""One planned connection's life, again and again: sign, connect, serve, wait.
+
+While one connection serves, a second one may be opened to take over from it: `renew`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Coroutine, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from typing import Any, Protocol, TypeVar
 
-from bridge.core.backoff import Backoff
-from bridge.core.model import Closed, Handshake, Now, Plan, Reason, Receiver, Transport
+from bridge.core.model import Closed, Now, Plan, Reason, Transport
 from bridge.edge.websocket import UpgradeRefused
-from bridge.errors import VenueError, VenueRefused, VenueUnreachable
-from bridge.flow.connection import Connection, Log
-from bridge.flow.pacer import Clock, Pacer
+from bridge.errors import BridgeError, VenueError, VenueRefused, VenueUnreachable
+from bridge.flow.connection import Connection
+from bridge.flow.feed_parts import Parts
+from bridge.flow.pacer import Pacer
+from bridge.flow.race import first
+from bridge.flow.succession import Opened, Succession, resumed
 from bridge.venues.base import Session
 
 STABLE_NS = 30_000_000_000
 REFUSED_RETRY_S = 60.0
-
-T = TypeVar("T")
-
-
-class Parts(Protocol):
-    """What a feed is given by the app; all of it shared between feeds."""
-
-    @property
-    def clock(self) -> Clock:
-        """Return the time."""
-
-    @property
-    def log(self) -> Log:
-        """Return the log."""
-
-    async def may_connect(self) -> None:
-        """Wait until a new connection makes sense."""
-
-    def joined(self, connection: Connection, now: Now) -> None:
-        """Take note of a connection that has just been opened."""
-
-    def welcome(self, source: str) -> bool:
-        """Tell whether the venue has ever let this account in, on any connection."""
-
-    def left(self, connection: Connection) -> str:
-        """Take note of a connection that is over; its last words come after.
-
-        Returns what else its boundaries should tell, empty for nothing.
-        """
-
-    def session(self, plan: Plan, resume: Mapping[str, int]) -> Session:
-        """Make the session of one attempt."""
-
-    def connection(self, plan: Plan, session: Session) -> Connection:
-        """Make the connection of one attempt, with an id and lanes of its own."""
-
-    def backoff(self) -> Backoff:
-        """Make the reconnect delays of one feed."""
-
-    def connect(self, handshake: Handshake, receiver: Receiver) -> Awaitable[Transport]:
-        """Open a transport; raises VenueUnreachable or UpgradeRefused."""
-
-
-async def first(
-    one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, Any]
-) -> T | None:
-    """Return the result of `one`, or None if `other` ends first; cancels the loser."""
-    wanted, rival = asyncio.ensure_future(one), asyncio.ensure_future(other)
-    try:
-        await asyncio.wait({wanted, rival}, return_when=asyncio.FIRST_COMPLETED)
-        return wanted.result() if wanted.done() else None
-    finally:
-        for task in (wanted, rival):
-            task.cancel()
-        await asyncio.gather(wanted, rival, return_exceptions=True)
+LOOK_S = 0.02
 
 
 class Feed:
@@ -79,6 +29,8 @@ class Feed:
 
     `reason` is what the last boundaries will give; it is set before the stop.
     """
+
+    _opened: Opened
 
     def __init__(self, plan: Plan, parts: Parts, pacer: Pacer) -> None:
         """Prepare; nothing is opened before `run`."""
@@ -91,6 +43,10 @@ class Feed:
         self._backoff = parts.backoff()
         self._resume: Mapping[str, int] = {}
         self._connection: Connection | None = None
+        self._next: Connection | None = None
+        self._signed_ns = -1
+        self._asked = asyncio.Event()
+        self._told: asyncio.Future[BridgeError | None] | None = None
         self._abandoned = asyncio.Event()
 
     @property
@@ -105,14 +61,33 @@ class Feed:
         The channels of `plan` may differ from those of the open connection.
         """
         self.plan = plan
-        if self._connection is not None:
-            self._connection.drop(names, reason, self._parts.clock.now())
+        for connection in filter(None, (self._connection, self._next)):
+            connection.drop(names, reason, self._parts.clock.now())
 
     def abandon(self) -> None:
         """Write nothing from this moment on, drop the connection, and end `run`."""
         self._abandoned.set()
-        if self._connection is not None:
-            self._connection.silence()
+        for connection in filter(None, (self._connection, self._next)):
+            connection.silence()
+
+    async def renew(self, since_ns: int) -> None:
+        """Replace a connection whose login was read before `since_ns`, without a break.
+
+        Returns when another one is in use; at once where none is open, since the next
+        attempt reads the login afresh, and is made now. The time is monotonic.
+
+        Raises:
+            BridgeError: no second connection took over; the first one goes on.
+        """
+        if self._signed_ns >= since_ns:
+            return
+        if self._told is None:
+            self._asked.set()
+        if self.connection is None:
+            return
+        self._told = self._told or asyncio.get_running_loop().create_future()
+        if error := await asyncio.shield(self._told):
+            raise error
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; raises VenueRefused if the first login is refused."""
@@ -128,10 +103,13 @@ class Feed:
             if stop.is_set():
                 return
             self.reconnects += 1
-            await first(self._parts.clock.sleep(wait_s), stop.wait())
+            pause = first(self._parts.clock.sleep(wait_s), self._asked.wait())
+            await first(pause, stop.wait())
 
     async def _attempt(self, stop: asyncio.Event) -> float:
         """Serve one connection; return the seconds to wait before the next."""
+        self._asked.clear()
+        self._signed_ns = self._parts.clock.now().mono_ns
         session = self._parts.session(self.plan, self._resume)
         try:
             await self._serve(session, stop)
@@ -152,8 +130,10 @@ class Feed:
         with ExitStack() as held:
             held.callback(connection.silence)
             transport = await first(self._open(connection, held), stop.wait())
-            if transport is not None and not self._abandoned.is_set():
-                await self._hold(connection, transport, stop)
+            if transport is None or self._abandoned.is_set():
+                return
+            opened = Opened(connection, transport, held.pop_all())
+        await self._hold(opened, stop)
 
     async def _open(self, connection: Connection, held: ExitStack) -> Transport:
         """Connect when there is a place; what was taken is in `held` at once."""
@@ -180,31 +160,40 @@ class Feed:
         held.callback(self._pacer.done, url)
         self.trouble = before
 
-    async def _hold(
-        self, connection: Connection, transport: Transport, stop: asyncio.Event
-    ) -> None:
-        self._join(connection, transport)
+    async def _hold(self, opened: Opened, stop: asyncio.Event) -> None:
+        """Serve on this connection, and on those that take over from it."""
+        self._opened = opened
         try:
-            closed = await first(transport.wait_closed(), stop.wait())
+            now = self._parts.clock.now()
+            self._enter(opened, now)
+            opened.connection.attach(opened.transport, now)
+            self._parts.joined(opened.connection, now)
+            try:
+                over = first(self._closed(), self._renewals())
+                closed = await first(over, stop.wait())
+            finally:
+                told = self._parts.left(self._opened.connection)
+            await self._leave(closed, told)
         finally:
-            told = self._parts.left(connection)
-        await self._leave(connection, transport, closed, told)
+            self._opened.held.close()
+            self._tell(None)
 
-    def _join(self, connection: Connection, transport: Transport) -> None:
-        now = self._parts.clock.now()
-        self.trouble = ""
+    def _enter(self, opened: Opened, now: Now) -> None:
+        self._opened, self._connection = opened, opened.connection
         self._opened_ns = now.mono_ns
-        self._log("connected", connection=connection.outlet.connection)
-        connection.attach(transport, now)
-        self._parts.joined(connection, now)
+        self.trouble = ""
+        self._log("connected", connection=opened.connection.outlet.connection)
 
-    async def _leave(
-        self,
-        connection: Connection,
-        transport: Transport,
-        closed: Closed | None,
-        told: str,
-    ) -> None:
+    async def _closed(self) -> Closed:
+        """Wait for the end of the connection in use, whichever that is by then."""
+        while True:
+            opened = self._opened
+            closed = await opened.transport.wait_closed()
+            if opened is self._opened:
+                return closed
+
+    async def _leave(self, closed: Closed | None, told: str) -> None:
+        connection, transport, _ = self._opened
         session = connection.session
         self._log_told(told)
         self._resume = session.positions()
@@ -214,12 +203,74 @@ class Feed:
             return
         connection.ended("CLOSED")
         closing = connection.closing
-        self.trouble = closing.detail if closing else f"{closed.detail} ({closed.code})"
+        self.trouble = self._opened.why(closed)
         connection.finish(session.closed("; ".join(filter(None, (self.trouble, told)))))
         if self._lasted(session):
             self._backoff.stable()
         if closing is not None and closing.refused:
             raise VenueRefused(self.plan.source, closing.detail)
+
+    # -- another connection takes over
+
+    async def _renewals(self) -> None:
+        """Replace the connection as often as somebody asks for it."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                await self._renew()
+            except BridgeError as error:
+                self._log("renewal_failed", detail=str(error))
+                self._tell(error)
+
+    async def _renew(self) -> None:
+        """Open a second connection, let it take over, and close the first one."""
+        old = self._opened
+        try:
+            await self._parts.may_connect()
+            with ExitStack() as held:
+                await self._overlap(held)
+            self._tell(None)
+            await old.transport.close()
+        finally:
+            self._next = None
+            if self._opened is not old:
+                old.held.close()
+
+    async def _overlap(self, held: ExitStack) -> None:
+        """Keep both open until the new one has taken over."""
+        signed_ns = self._parts.clock.now().mono_ns
+        if full := self._pacer.full(self.plan.url):
+            raise VenueUnreachable(self.plan.source, full)
+        session = self._parts.session(self.plan, resumed(self._opened.connection))
+        connection = self._next = self._parts.connection(self.plan, session)
+        held.callback(connection.silence)
+        opened = Opened(connection, await self._open(connection, held), held)
+        succession = Succession(self._opened, opened, self._parts)
+        taking = self._take_over(succession, opened, signed_ns)
+        if await first(taking, opened.transport.wait_closed()) is None:
+            why = opened.why(await opened.transport.wait_closed())
+            raise VenueUnreachable(self.plan.source, f"the new connection: {why}")
+
+    async def _take_over(
+        self, succession: Succession, opened: Opened, signed_ns: int
+    ) -> bool:
+        """Wait for the moment, then change over in one step."""
+        clock = self._parts.clock
+        while not succession.ready(now := clock.now()):
+            await clock.sleep(LOOK_S)
+        self._log_told(succession.take_over(now))
+        self._enter(opened.kept(), now)
+        self._next, self._signed_ns = None, signed_ns
+        return True
+
+    def _tell(self, error: BridgeError | None) -> None:
+        """Let those know who wait for the renewal."""
+        told, self._told = self._told, None
+        if told is not None:
+            told.set_result(error)
+
+    # -- what is kept of a connection
 
     def _log_told(self, told: str) -> None:
         if told:

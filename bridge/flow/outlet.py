@@ -190,6 +190,18 @@ class Outlet:
         self._ledger.marks += 1
         self._ledger.tallies.marked(self.plan.source, lane.subscription.name, event)
 
+    def facts(self, mark: Mark) -> dict[str, object]:
+        """Return what a log line tells of a boundary."""
+        return {
+            "source": self.plan.source,
+            "subscription": self.plan.subscriptions[mark.channel].name,
+            "connection": self.connection,
+            "state": mark.state.name,
+            "reason": str(mark.reason),
+            "detail": mark.detail,
+            "lost": mark.lost,
+        }
+
     def dead_letter(self, event: Unreadable, received_ns: int) -> None:
         """Write the raw frame with the reason why it could not be read."""
         name = ""

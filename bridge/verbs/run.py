@@ -11,6 +11,6 @@ def main(args: argparse.Namespace) -> int:
     """Run a worker and return its exit code."""
     settings = load(args.config)
     # Imported here, so that wrong settings are told before anything is opened.
-    from bridge.app.worker import run_worker  # noqa: PLC0415
+    from bridge.app.run import run_worker  # noqa: PLC0415
 
     return run_worker(settings)

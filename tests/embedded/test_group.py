@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 import confluent_kafka as ck
 import pytest
 
+from bridge.edge import group as edge
 from bridge.edge.consumer import Message
 from bridge.edge.group import Group, Limits, Membership
 from bridge.edge.kafka_options import Options
@@ -495,5 +496,97 @@ def test_an_unknown_option_is_a_settings_error(run: Run) -> None:
     async def main() -> None:
         with pytest.raises(ConfigError, match=r"kafka\.options: .*no\.such"):
             Group({"no.such": "x"}, GROUP, Recorder())
+
+    run(main())
+
+
+@PROTOCOLS
+def test_a_new_client_joins_in_the_old_ones_place(
+    kafka: EmbeddedKafka, run: Run, protocol: str
+) -> None:
+    """All partitions are asked back and come again; each message comes just once."""
+    put(plain(kafka), records(4000))
+
+    async def main() -> None:
+        it = Recorder()
+        it.commits = True
+        async with member(options(kafka, protocol), GROUP, it):
+            await until(lambda: len(it.messages) >= 100, "messages")
+            it.its.login("user", "password")
+            it.its.renew(options(kafka, protocol))
+            await until(lambda: len(it.messages) == 4000, "all messages")
+            it.told.clear()
+            it.its.renew(options(kafka, protocol))
+            it.its.renew(options(kafka, protocol))
+            await until(lambda: sum(t[0] == "assigned" for t in it.told) >= 4, "again")
+            put(plain(kafka), records(8))
+            await until(lambda: len(it.messages) == 4008, "the new messages")
+        assert [it.offsets(n) for n in range(PARTITIONS)] == [[*range(1002)]] * 4
+        assert "lost" not in {t[0] for t in it.told}
+        assert it.noted("partition_not_released_in_time") == []
+
+    run(main())
+
+
+def test_the_release_is_waited_for_before_a_change(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """The old client leaves only when the loop has let go; else it is a loss."""
+    brief = GROUP._replace(release_timeout_s=1.0)
+
+    async def main() -> None:
+        one, two = Recorder(), Recorder()
+        one.releases = False
+        async with member(options(kafka), brief, one):
+            await until(lambda: owns(one), "all partitions")
+            async with member(options(kafka), brief, two):
+                await until(lambda: owns(one, two), "a share")
+                one.told.clear()
+                kept = set(one.owned)
+                one.its.renew(options(kafka))
+                await until(lambda: any(t[0] == "revoked" for t in one.told), "asked")
+                assert not kept & set(two.owned)
+                await until(lambda: any(t[0] == "lost" for t in one.told), "the loss")
+                await until(lambda: owns(one, two), "a share again")
+
+    run(main())
+
+
+def test_a_client_that_cannot_leave_is_left_behind(
+    kafka: EmbeddedKafka, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose brokers are silent loses its partitions; the new one takes them."""
+    monkeypatch.setattr(edge, "CLOSE_S", 0.2)
+    brief = GROUP._replace(release_timeout_s=0.2)
+
+    async def main() -> None:
+        it = Recorder()
+        it.releases = False
+        async with member(options(kafka), brief, it):
+            await until(lambda: owns(it), "all partitions")
+            monkeypatch.setattr(it.its, "_leave", lambda: time.sleep(1.0))
+            it.its.renew(options(kafka))
+            await until(lambda: not it.owned, "the loss")
+            monkeypatch.undo()
+            await until(lambda: owns(it), "all partitions again")
+            assert {t[0] for t in it.told} == {"assigned", "lost"}
+
+    run(main())
+
+
+def test_a_client_that_cannot_be_made_changes_nothing(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """Files that librdkafka cannot read are an error; the member stays."""
+    broken = {"security.protocol": "ssl", "ssl.ca.location": "/no/such/file"}
+
+    async def main() -> None:
+        async with member(options(kafka), GROUP) as it:
+            await until(lambda: owns(it), "all partitions")
+            with pytest.raises(ConfigError, match=r"ssl\.ca\.location"):
+                it.its.renew({**options(kafka), **broken})
+            put(plain(kafka), records(4))
+            await until(lambda: len(it.messages) == 4, "the messages")
+        assert {t[0] for t in it.told} == {"assigned"}
 
     run(main())

@@ -12,6 +12,7 @@ import pytest
 from bridge.core.model import Note
 from bridge.edge import journal as edge
 from bridge.edge.consumer import Message
+from bridge.edge.followed import Followed
 from bridge.edge.journal import Journal
 from bridge.edge.kafka_options import Options
 from bridge.embedded import EmbeddedKafka
@@ -146,7 +147,7 @@ def test_the_loop_is_not_flooded(
     told: list[int] = []
     handing = Journal._hand_over
 
-    def count(self: Journal, follow: edge._Follow) -> None:
+    def count(self: Journal, follow: Followed) -> None:
         told.append(len(follow.entries))
         handing(self, follow)
 
@@ -250,6 +251,60 @@ def test_closing_leaves_nothing_behind(kafka: EmbeddedKafka, run: Run) -> None:
         unopened = Journal(options(kafka), log)
         await unopened.close()
         assert not [t for t in threading.enumerate() if t.name == "journal"]
+
+    run(main())
+
+
+def test_a_new_client_reads_on_where_the_old_one_was(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """Clients that change in the midst cost no entry, and none comes twice.
+
+    What is followed afterwards, and with nothing followed, is no different.
+    """
+    count = 20_000
+    put(plain(kafka), [(TOPIC, n % 2, b"x") for n in range(count)])
+
+    async def main() -> None:
+        log = Log()
+        async with journal(options(kafka), log) as it:
+            it.renew(options(kafka))
+            it.follow(TOPIC, 0, None)
+            it.follow(TOPIC, 1, None)
+            for part in range(1, 5):
+                await until(lambda n=part: len(log.entries) >= n * 3000, "entries")  # type: ignore[misc]
+                it.renew(options(kafka))
+                it.login("user", "password")
+            await until(lambda: log.caught_up(0) and log.caught_up(1), "the ends")
+            it.renew(options(kafka))
+            put(plain(kafka), [(TOPIC, n % 4, b"x") for n in range(8)])
+            it.follow(TOPIC, 2, None)
+            await until(lambda: len(log.entries) == count + 6, "the new entries")
+            await asyncio.sleep(0.2)
+        for partition, there in ((0, count // 2 + 2), (1, count // 2 + 2), (2, 2)):
+            found = [e.offset for e in log.entries if e.partition == partition]
+            assert found == [*range(there)]
+            assert log.told.count(("caught_up", partition)) == 1
+        assert not [n for n in log.notes if n.event != "kafka_trouble"]
+
+    run(main())
+
+
+def test_a_client_that_cannot_be_made_changes_nothing(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """Files that librdkafka cannot read are an error; the old client reads on."""
+    broken = {"security.protocol": "ssl", "ssl.ca.location": "/no/such/file"}
+
+    async def main() -> None:
+        log = Log()
+        async with journal(options(kafka), log) as it:
+            it.follow(TOPIC, 0, None)
+            await until(lambda: log.caught_up(0), "the end")
+            with pytest.raises(ConfigError, match=r"ssl\.ca\.location"):
+                it.renew({**options(kafka), **broken})
+            put(plain(kafka), [(TOPIC, 0, b"x")])
+            await until(lambda: len(log.entries) == 1, "the entry")
 
     run(main())
 

@@ -245,7 +245,7 @@ def test_an_overfull_queue_loses_and_reorders_nothing(
                 desk.producer.poll()
                 desk.check()
         assert desk.producer.outstanding == count
-        assert len(desk.producer._overflow) >= count - 500
+        assert len(desk.producer._relay.overflow) >= count - 500
         assert desk.producer.above_high
         kafka.broker_up()
         await desk.settle()
@@ -269,7 +269,7 @@ def test_a_record_does_not_overtake(kafka: EmbeddedKafka, run: Run) -> None:
             desk.producer.send("t", b"%d" % number, b"k", 0, 1)
 
         def roomy() -> bool:
-            desk.producer._kafka.poll(0)  # serves reports, but moves nothing up
+            desk.producer._relay.client.poll(0)  # serves reports, but moves nothing up
             return desk.producer.acked == 10
 
         await until(roomy, "room in the queue")
@@ -325,7 +325,7 @@ def test_the_budgets_bytes_are_the_memory_needed(kafka: EmbeddedKafka) -> None:
     grown, counted = resident() - before, desk.producer.outstanding_bytes
     assert counted == 100_000 * (148 + OVERHEAD_BYTES)
     assert grown < counted * 1.3
-    desk.producer._kafka.purge()
+    desk.producer._relay.client.purge()
 
 
 def test_a_frozen_cluster_cannot_hold_the_flush(kafka: EmbeddedKafka, run: Run) -> None:
@@ -383,7 +383,7 @@ class Broker:
     def __init__(self, producer: Producer) -> None:
         self.taken: list[tuple[str, Callable[..., None]]] = []
         self._producer = producer
-        producer._produce = self._take  # type: ignore[assignment]
+        producer._relay.produce = self._take
 
     def _take(self, topic: str, value: bytes, _k: bytes, _p: int, *rest: Any) -> None:
         if topic == "bad":
@@ -509,8 +509,8 @@ def test_a_fatal_error_is_kept_and_fails_what_comes(
         def fail(*arguments: Any) -> None:
             raise ck.KafkaException(error)
 
-        monkeypatch.setattr(desk.producer, "_poll", fail)
-        monkeypatch.setattr(desk.producer, "_produce", fail)
+        monkeypatch.setattr(desk.producer._relay, "poll", fail)
+        monkeypatch.setattr(desk.producer._relay, "produce", fail)
         desk.producer.send("t", b"x", b"", 0, 1)
         desk.producer.poll()
         desk.producer.poll()

@@ -118,6 +118,13 @@ class WorldCommands:
             key.revoked.discard(arguments["id"])
         return len(keys)
 
+    def rekey(self, arguments: dict[str, Any]) -> int:
+        """Give a key another login: `user` (or all), `new_user`, `password`."""
+        keys = self._keys(arguments)
+        for key in keys:
+            key.user, key.password = arguments["new_user"], arguments["password"]
+        return len(keys)
+
     def rate_limit(self, arguments: dict[str, Any]) -> None:
         """Answer the next `requests` (1) REST requests with 429."""
         self._simulator.rest.limited = int(arguments.get("requests", 1))

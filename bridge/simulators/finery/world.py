@@ -116,6 +116,12 @@ def set_account(
         chosen.forbidden = set(forbidden)
 
 
+def rekey(simulator: FinerySimulator, account: int, key: str, secret: str) -> None:
+    """Give an account another login; open connections go on, the old login is over."""
+    found = simulator.venue.account(account)
+    found.key, found.secret = key, secret
+
+
 def add_instrument(simulator: FinerySimulator, name: str) -> int:
     """List a new instrument; return its id."""
     made = simulator.venue.add_instrument(name)
@@ -231,6 +237,7 @@ COMMANDS: Final = (
     hide_maker,
     enable_pair,
     set_account,
+    rekey,
     add_instrument,
     remove_instrument,
     revalue,

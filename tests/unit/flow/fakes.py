@@ -22,11 +22,12 @@ from bridge.core.model import (
     Tally,
 )
 from bridge.errors import VenueError, VenueRefused
-from bridge.flow.connection import Connection, Surroundings
+from bridge.flow.connection import Connection
 from bridge.flow.lanes import Route
 from bridge.flow.lease import FOREVER_NS, Lease
 from bridge.flow.outlet import DeadLetters, FeedStates, Ledger, Outlet, Sinks
 from bridge.flow.pressure import Pressure
+from bridge.flow.surroundings import Surroundings
 
 BOOK = Subscription(
     source="desk",
@@ -145,7 +146,7 @@ class FakeTransport:
             self.ended = asyncio.get_running_loop().create_future()
             if self._closed is not None:
                 self.ended.set_result(self._closed)
-        return await self.ended
+        return await asyncio.shield(self.ended)
 
 
 class ScriptedSession:
@@ -258,6 +259,9 @@ class World:
         self.connections: set[Connection] = set()
         self.pressure = Pressure(self.kafka, self.connections, 10.0, self.log)
         self.script = session
+        self.later: list[ScriptedSession] = []
+        self.opened = 0
+        self.busy = ""
         self.resumed: list[Mapping[str, int]] = []
         self.plans: list[Plan] = []
         self.transports: list[Planned] = []
@@ -268,16 +272,19 @@ class World:
         self.logged.append((event, facts))
 
     def session(self, plan: Plan, resume: Mapping[str, int]) -> ScriptedSession:
-        """Return the script."""
+        """Return the script, or the next of the later ones after the first attempt."""
         self.plans.append(plan)
         self.resumed.append(resume)
+        if len(self.plans) > 1 and self.later:
+            return self.later.pop(0)
         return self.script
 
     def connection(self, plan: Plan, session: Any) -> Connection:
         """Make a connection over the fakes."""
+        self.opened += 1
         outlet = Outlet(
             plan,
-            "conn-1",
+            f"conn-{self.opened}",
             lambda s: Route(s.stream, 4, TextEncoder()),
             Sinks(
                 self.kafka,
@@ -316,6 +323,10 @@ class World:
     def welcome(self, source: str) -> bool:
         """Tell whether a connection was ever open."""
         return self.welcomed
+
+    def may_take_over(self, old: Connection, new: Connection) -> str:
+        """Return what a test has set."""
+        return self.busy
 
     def left(self, connection: Connection) -> str:
         """Let the connection go."""
