@@ -49,6 +49,8 @@ THRESHOLDS: Mapping[str, tuple[str, str]] = {
     "FeedbridgeNotDelivering": ("> 15", "> 3"),
     # A book that contradicts itself is asked for again more and more slowly.
     "FeedbridgeGaps": ("> 3.5", "> 1"),
+    # So are a login that does not work, and at most once a minute in the end.
+    "FeedbridgeRotationFailing": ("> 2.5", "> 0"),
 }
 SETTINGS: Mapping[str, Any] = {
     "ownership": {"mode": "group", "partitions": 2, "session_timeout_s": SESSION_S},
@@ -105,8 +107,9 @@ class Stage:
         }
         logins = {
             f"FEEDBRIDGE_FINERY__{name}__{word.upper()}": self.finery.facts[word]
-            for name in accounts
+            for name, section in accounts.items()
             for word in ("key", "secret")
+            if f"{word}_file" not in section
         }
         path = settings_file(self.folder, tree)
         for topic in wanted_topics(load(path, logins)):
@@ -195,6 +198,20 @@ class Stage:
         consumer.close()
         return int(end)
 
+    @contextmanager
+    def stranger(self, group: str, topic: str) -> Iterator[None]:
+        """Be a member of a group, take partitions, and do nothing with them."""
+        options = {
+            **KAFKA["options"],
+            "bootstrap.servers": self.kafka.bootstrap,
+            "group.id": group,
+            "partition.assignment.strategy": "cooperative-sticky",
+        }
+        with ck.Consumer(options) as consumer:
+            consumer.subscribe([topic])
+            wait_until(lambda: _has_some(consumer), "a part for the stranger")
+            yield
+
     def _put(self, topic: str, value: bytes) -> None:
         self._producer.produce(topic, value, "key", partition=0)
         assert self._producer.flush(10) == 0
@@ -206,6 +223,11 @@ class Stage:
             "worker": self.worker.errors()[-5:],
         }
         return str(facts)
+
+
+def _has_some(consumer: ck.Consumer) -> bool:
+    consumer.poll(0.1)
+    return bool(consumer.assignment())
 
 
 def accounts(url: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import pytest
 from bridge.core.metric_table import PREFIX
 from bridge.core.orders import Outcome, Phase, Trading
 from bridge.embedded import EmbeddedKafka
-from tests.alerts.stage import BOOKS, Stage, staged
+from tests.alerts.stage import BOOKS, COMMANDS, Stage, staged
 from tests.alerts.test_dashboard import expressions
 from tests.support.certificates import make_certificates
 from tests.support.processes import venue
@@ -139,6 +139,21 @@ def test_a_worker_that_stands_still(stage: Stage) -> None:
     stage.resolved("FeedbridgeLeaseLapses")
 
 
+@makes("FeedbridgeSharesOrphaned")
+def test_a_stranger_that_takes_shares(stage: Stage) -> None:
+    """What it owns, nobody runs; the worker has the rest, and all is back after it."""
+    with stage.stranger("feedbridge", "feedbridge.assignment"):
+        stage.sees("FeedbridgeSharesOrphaned")
+    stage.resolved("FeedbridgeSharesOrphaned")
+
+
+@makes("FeedbridgeCommandsOrphaned")
+def test_a_stranger_that_takes_command_partitions(stage: Stage) -> None:
+    with stage.stranger("feedbridge.commands", COMMANDS):
+        stage.sees("FeedbridgeCommandsOrphaned")
+    stage.resolved("FeedbridgeCommandsOrphaned")
+
+
 @makes("FeedbridgeNoWorker")
 def test_no_worker_at_all(stage: Stage) -> None:
     """The last one on the shared stage: its worker ends."""
@@ -172,6 +187,25 @@ def test_groups_that_cannot_be_joined(tmp_path: Path) -> None:
         stage.sees("FeedbridgeCommandsUnowned", "FeedbridgeSharesUnowned")
         stage.kafka.clear_errors(FIND_COORDINATOR)
         stage.resolved("FeedbridgeCommandsUnowned", "FeedbridgeSharesUnowned")
+
+
+@makes("FeedbridgeRotationFailing")
+def test_a_new_login_that_does_not_work(tmp_path: Path) -> None:
+    """The file of the secret changes to a wrong one, and back."""
+    (tmp_path / "other").mkdir()
+    with venue(tmp_path / "other", "finery") as other:
+        files = {word: tmp_path / word for word in ("key", "secret")}
+        for word, file in files.items():
+            file.write_text(other.facts[word])
+        login = {f"{word}_file": str(file) for word, file in files.items()}
+        account = {"url": other.facts["url"], "subscriptions": [BOOKS[0]], **login}
+        with staged(tmp_path, more_accounts={"filed": account}) as stage:
+            stage.quiet()
+            files["secret"].write_text("wrong")
+            stage.sees("FeedbridgeRotationFailing")
+            files["secret"].write_text(other.facts["secret"])
+            stage.resolved("FeedbridgeRotationFailing")
+            assert set(stage.watch.states()) == set()
 
 
 @makes("FeedbridgeClockSkew", "FeedbridgeCertificateExpiry")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.chart.rendered import FULL, ci_file, rendered
+from tests.chart.rendered import FULL, MINIMAL, ci_file, rendered
 from tests.support import helm
 
 DASHBOARD = '{"title": "{{ not a template }}"}'
@@ -74,11 +74,44 @@ def test_rules_and_dashboards_pass_as_they_are(tmp_path: Path) -> None:
 def test_the_shipped_rules_are_rendered_whole() -> None:
     """What promtool tests is what the cluster gets."""
     files = sorted((helm.CHART / "rules").glob("*.yaml"))
-    rules = helm.kinds(rendered("full"), "PrometheusRule")
+    values = {"prometheusRule": {"enabled": True}}
+    rules = helm.kinds(helm.template(MINIMAL, values=values), "PrometheusRule")
     assert files
     assert [one["spec"] for one in rules] == [
         yaml.safe_load(path.read_text("utf-8")) for path in files
     ]
+
+
+def test_alerts_link_to_where_the_runbook_is_read() -> None:
+    """The chosen place replaces the path, for every alert, and nothing else changes."""
+    (made,) = helm.kinds(rendered("full"), "PrometheusRule")
+    (file,) = (helm.CHART / "rules").glob("*.yaml")
+    place = "https://docs.example.com/feedbridge/runbook#"
+    text = file.read_text("utf-8").replace("docs/runbook.md#", place)
+    assert made["spec"] == yaml.safe_load(text)
+    links = [
+        rule["annotations"]["runbook_url"]
+        for group in made["spec"]["groups"]
+        for rule in group["rules"]
+    ]
+    assert links
+    assert all(link.startswith(place) for link in links)
+
+
+def test_one_user_may_be_operator_and_sender() -> None:
+    """There is one KafkaUser a name, with the rights of both, each named once."""
+    users = {
+        one["metadata"]["name"]: one["spec"]["authorization"]["acls"]
+        for one in helm.kinds(rendered("strimzi"), "KafkaUser")
+    }
+    assert len(users) == len(helm.kinds(rendered("strimzi"), "KafkaUser"))
+    rights = {
+        (acl["resource"]["type"], acl["resource"]["name"]): acl["operations"]
+        for acl in users["feedbridge-operator"]
+    }
+    assert len(rights) == len(users["feedbridge-operator"])
+    assert rights["topic", "finery.commands"] == ["Read", "DescribeConfigs", "Write"]
+    assert rights["group", "feedbridge-client"] == ["Describe"]
 
 
 def test_kafka_objects_come_alone() -> None:

@@ -30,6 +30,8 @@ MISSPELT: list[tuple[dict[str, Any], str]] = [
     ({"image": {"digest": "sha256:12"}}, "digest"),
     ({"settings": "kafka: {}"}, "settings"),
     ({"strimzi": {"topics": [{"topic": "a b", "partitions": 1}]}}, "topic"),
+    ({"prometheusRule": {"runbookUrl": "a b"}}, "runbookUrl"),
+    ({"prometheusRule": {"runbookUrl": ""}}, "runbookUrl"),
 ]
 SENTENCES: list[tuple[dict[str, Any], str]] = [
     (
