@@ -97,6 +97,7 @@ class _Reader:
             age_s=max(0.0, (now_ns - found.polled_ns) / NS),
             lag=lag_of(found),
             lag_s=self.stall.seconds(now_ns),
+            is_member=found.is_member,
         )
 
 

@@ -72,15 +72,17 @@ class Out(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
-    """A thread that reads Kafka: when it last came round, and what it has not read.
+    """A thread that reads Kafka as a member of a group: when it last came round.
 
-    `lag_s` is how long the lag has not fallen; 0 where there is none.
+    `lag` is what it has not read, `lag_s` how long that has not fallen; 0 where there
+    is none.
     """
 
     name: str
     age_s: float
     lag: int = 0
     lag_s: float = 0.0
+    is_member: bool = True
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +186,8 @@ def _thread(thread: Thread) -> Part:
     why = ""
     if thread.age_s > THREAD_S:
         why = f"its thread did not come round for {thread.age_s:.0f} s"
+    elif not thread.is_member:
+        why = "is not a member of its group"
     elif thread.lag and thread.lag_s > LAG_S:
         why = f"{thread.lag} wait, and no fewer for {thread.lag_s:.0f} s"
     return Part(f"consumer {thread.name}", not why, why)

@@ -227,7 +227,8 @@ class Group:
         lags, waiting = self._progress.lags, self._places.waiting
         if now_ns - self._looked_ns > LOOK_NS:
             self._looked_ns, lags = now_ns, self._places.lags()
-        self._progress = Progress(now_ns, waiting, lags)
+        is_member = bool(self._consumer.memberid())
+        self._progress = Progress(now_ns, waiting, lags, is_member)
 
     # -- in the thread: librdkafka's callbacks, from within poll and close
 

@@ -53,11 +53,14 @@ class Progress(NamedTuple):
     `polled_ns` is when the thread last came round, on the clock that never steps.
     `lags` counts, for each owned partition, what lies in Kafka and was not handed
     over; None where that is not known (yet). `waiting` was handed over and not taken.
+    `is_member` holds from the group's first answer until the membership is lost; with
+    KIP-848 a client names itself, so there it always holds.
     """
 
     polled_ns: int
     waiting: int = 0
     lags: tuple[tuple[Partition, int | None], ...] = ()
+    is_member: bool = False
 
 
 class Member(Protocol):

@@ -413,6 +413,23 @@ def test_a_member_that_was_away_is_told_of_its_loss(
     run(main())
 
 
+def test_a_member_is_one_from_the_groups_first_answer(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """Not while the brokers are away; a worker is not ready before."""
+
+    async def main() -> None:
+        kafka.broker_down()
+        async with member(options(kafka), GROUP) as it:
+            before = it.its.progress.polled_ns
+            await until(lambda: it.its.progress.polled_ns > before, "a round")
+            assert not it.its.progress.is_member
+            kafka.broker_up()
+            await until(lambda: it.its.progress.is_member, "a member")
+
+    run(main())
+
+
 def test_progress_is_there_to_watch(kafka: EmbeddedKafka, run: Run) -> None:
     """The lag of what was not handed over shows, and the thread's last round, too."""
     put(plain(kafka), records(400, partition=0))

@@ -72,6 +72,10 @@ def test_a_worker_of_a_group_without_shares_is_ready() -> None:
             "consumer commands: its thread did not come round for 31 s",
         ),
         (
+            {"threads": [replace(THREAD, is_member=False)]},
+            "consumer commands: is not a member of its group",
+        ),
+        (
             {"threads": [replace(THREAD, lag=9, lag_s=31.0)]},
             "consumer commands: 9 wait, and no fewer for 31 s",
         ),
