@@ -15,7 +15,15 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tests.chaos.feeds_judge import Trouble
-from tests.chaos.feeds_settings import DESK, RATES, SECOND, SESSION_S, spare
+from tests.chaos.feeds_settings import (
+    DESK,
+    IDS,
+    RATES,
+    SECOND,
+    SESSION_S,
+    spare,
+    write_login,
+)
 from tests.chaos.feeds_stage import Stage
 from tests.chaos.orders_stage import Member, now_ms, say
 
@@ -30,6 +38,7 @@ DECK = {
     "restart_broker": 1,
     "venue_away": 1,
     "wish": 4,
+    "rotate": 2,
     "kill_broker": 1,
     "broker_away": 1,
     "kill_all": 1,
@@ -41,7 +50,7 @@ DECK = {
     "half_open": 1,
     "core_down": 1,
 }
-ESSENTIAL = tuple(DECK)[:8]
+ESSENTIAL = tuple(DECK)[:9]
 WISHES = 2  # changed by one fault, beside one of the settings' own
 SOURCES = {"finery": (DESK, SECOND), "rates": (RATES,)}
 
@@ -256,6 +265,22 @@ class Faults:
             self._stage.finery.do("kill")
         else:
             self._stage.rates.do("reset")
+
+    # -- logins
+
+    def rotate(self, fault: Fault) -> None:
+        """Replace the login of one account; the venue refuses the old one at once."""
+        # A worker that was never let in, and is refused, ends: a person must look.
+        self._stage.wait_live(self.wanted)
+        account = SOURCES[fault.venue][fault.ms % len(SOURCES[fault.venue])]
+        name, secret = f"{account}-{fault.number}", f"s3cret-of-{fault.number}"
+        if account == RATES:
+            self._stage.rates.do("rekey", new_user=name, password=secret)
+        else:
+            self._stage.finery.do(
+                "rekey", account=IDS[account], key=name, secret=secret
+            )
+        write_login(self._stage.folder, account, name, secret)
 
     # -- what is wanted
 

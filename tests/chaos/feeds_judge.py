@@ -44,7 +44,12 @@ class Trouble(NamedTuple):
 SLACK_MS = {"killed": 0, "paused": 500, "cut": 500, "broker": 500}
 # After these, records that were written before may arrive behind the successor's.
 LATE = frozenset({"paused", "cut", "broker"})
-PLANNED = {"STOPPED": "stopped", "MOVED": "moved", "UNSUBSCRIBED": "wished"}
+PLANNED = {
+    "STOPPED": "stopped",
+    "MOVED": "moved",
+    "ROTATED": "rotated",
+    "UNSUBSCRIBED": "wished",
+}
 
 
 class Evidence(NamedTuple):

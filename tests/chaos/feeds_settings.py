@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.orders_stage import OPTIONS
@@ -11,6 +12,12 @@ from tests.support.processes import Venue
 
 DESK, SECOND, RATES = "desk", "second", "rates"  # accounts: master and taker; indices
 KEYS = {DESK: "master", SECOND: "taker"}
+IDS = {DESK: 9, SECOND: 7}  # of these accounts in the simulator
+LOGINS = {
+    DESK: ("KEY", "SECRET"),
+    SECOND: ("KEY", "SECRET"),
+    RATES: ("USER", "PASSWORD"),
+}
 INSTRUMENTS, SPARE = 80, 10  # the spare ones are for run time
 SESSION_S = 6
 PARTITIONS = 12
@@ -102,14 +109,26 @@ def settings(broker: RealKafka, finery: Venue, rates: Venue) -> dict[str, Any]:
     }
 
 
-def variables(rates: Venue, config: str) -> dict[str, str]:
-    """Return the environment of all processes: settings file and logins."""
-    found = {"FEEDBRIDGE_CONFIG": config}
+def variables(folder: Path, rates: Venue, config: str) -> dict[str, str]:
+    """Return the environment of all processes: settings file and files of logins."""
     for account, key in KEYS.items():
-        stem = f"FEEDBRIDGE_FINERY__{account}__"
-        found[f"{stem}KEY"] = f"fake-demo-key-of-{key}"
-        found[f"{stem}SECRET"] = f"fake-demo-secret-of-{key}-good-for-nothing"
-    stem = f"FEEDBRIDGE_CFBENCHMARKS__{RATES}__"
-    found[f"{stem}USER"] = rates.facts["user"]
-    found[f"{stem}PASSWORD"] = rates.facts["password"]
+        secret = f"fake-demo-secret-of-{key}-good-for-nothing"
+        write_login(folder, account, f"fake-demo-key-of-{key}", secret)
+    write_login(folder, RATES, rates.facts["user"], rates.facts["password"])
+    found = {"FEEDBRIDGE_CONFIG": config}
+    for account, names in LOGINS.items():
+        venue = "CFBENCHMARKS" if account == RATES else "FINERY"
+        for name in names:
+            file = str(_login_file(folder, account, name))
+            found[f"FEEDBRIDGE_{venue}__{account}__{name}_FILE"] = file
     return found
+
+
+def write_login(folder: Path, account: str, *texts: str) -> None:
+    """Write the files of an account's login, one after the other."""
+    for name, text in zip(LOGINS[account], texts, strict=True):
+        _login_file(folder, account, name).write_text(text + "\n")
+
+
+def _login_file(folder: Path, account: str, name: str) -> Path:
+    return folder / f"{account}.{name.lower()}"

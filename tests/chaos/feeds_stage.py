@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -22,57 +20,14 @@ from tests.chaos.feeds_settings import (
 )
 from tests.chaos.orders_stage import Member, now_ms
 from tests.support.kafka import RealKafka
+from tests.support.link import Link
 from tests.support.processes import Feedbridge, Venue, ask, settings_file, venue
-from tests.support.proxy import Proxy
 from tests.support.running import wait_until
 
 WORKERS = ("worker-0", "worker-1", "worker-2")
 WORKER, KAFKA = "FEEDBRIDGE_WORKER__", "FEEDBRIDGE_KAFKA__"
 LIVE_S = 90.0
 SETTLE_S = 3.0  # the feed states may be in Kafka before the records that they tell of
-
-
-class Link:
-    """The way of one worker to the broker, which can be cut; runs in a thread."""
-
-    def __init__(self) -> None:
-        """Listen; nothing is passed on before `lead`."""
-        self._proxy = Proxy("127.0.0.1", 0)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._do(self._proxy.__aenter__())
-
-    @property
-    def port(self) -> int:
-        """Return where it listens."""
-        return self._proxy.port
-
-    def lead(self, port: int) -> None:
-        """Pass everything on to a port, which is known later than our own."""
-        self._proxy._target = "127.0.0.1", port
-
-    def cut(self) -> None:
-        """Let nothing through, and say nothing: both ends wait."""
-        self._loop.call_soon_threadsafe(self._proxy.half_open)
-
-    def reset(self) -> None:
-        """End every connection, as a broker that ends does; new ones are taken."""
-        self._loop.call_soon_threadsafe(self._proxy.reset)
-
-    def heal(self) -> None:
-        """Let everything through again; what was on its way arrives now."""
-        self._do(self._proxy.heal())
-
-    def close(self) -> None:
-        """Take the way down."""
-        self._do(self._proxy.__aexit__(None, None, None))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
-        self._loop.close()
-
-    def _do(self, what: Coroutine[Any, Any, Any]) -> None:
-        asyncio.run_coroutine_threadsafe(what, self._loop).result(30)
 
 
 class Stage(NamedTuple):
@@ -141,7 +96,7 @@ def staged(
         link.lead(broker.ports["PROXIED"])
         finery, rates = _venues(stack, folder, seed)
         tree = settings(broker, finery, rates) | dict(changes or {})
-        told = variables(rates, str(settings_file(folder, tree)))
+        told = variables(folder, rates, str(settings_file(folder, tree)))
         code, said = ask(folder, "topics", "--apply", "--json", variables=told)
         assert code == 0, said
         board = Board(broker.bootstrap)

@@ -20,12 +20,13 @@ from tests.chaos.feeds_report import (
     quiet,
     summary,
 )
-from tests.chaos.feeds_stage import WORKERS, Link, staged
+from tests.chaos.feeds_stage import WORKERS, staged
 from tests.chaos.orders_stage import say
 from tests.support.kafka import RealKafka
+from tests.support.link import Link
 
 SEED = os.environ.get("FEEDBRIDGE_CHAOS_SEED", "")
-FAULTS = int(os.environ.get("FEEDBRIDGE_CHAOS_FEED_FAULTS", "8"))
+FAULTS = int(os.environ.get("FEEDBRIDGE_CHAOS_FEED_FAULTS", "9"))
 SECONDS_A_FAULT = 45
 
 

@@ -23,9 +23,10 @@ from tests.chaos.feeds_report import (
     summary,
 )
 from tests.chaos.feeds_settings import DESK, flooded
-from tests.chaos.feeds_stage import Link, Stage, staged, watch
+from tests.chaos.feeds_stage import Stage, staged, watch
 from tests.chaos.orders_stage import COMMANDS, LIMITS, RESPONSES, read_topic, say
 from tests.support.kafka import RealKafka
+from tests.support.link import Link
 
 SEED = os.environ.get("FEEDBRIDGE_CHAOS_SEED", "")
 ORDERS_A_SECOND = 40.0
