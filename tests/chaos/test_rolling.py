@@ -35,6 +35,8 @@ BEFORE_S = 5.0
 # ENDED to LIVE: two rounds of the group, connections one after the other, snapshots.
 LONGEST_GAP_MS = 5_000
 SECTIONS = {
+    # Pings as they are by default: a venue that is flooded may answer after seconds.
+    "transport": {"workers_per_address": 3},
     "topics": {"partitions": orders_stage.PARTITIONS},
     "commands": {
         COMMANDS: {

@@ -22,7 +22,9 @@ SECRETS = {
     "a GitLab token": rb"\bglpat-[A-Za-z0-9_-]{20}\b",
     "a PyPI token": rb"\bpypi-AgE[A-Za-z0-9_-]{40}",
     "a Slack token": rb"\bxox[abprs]-[0-9]{8,}-[A-Za-z0-9-]{8,}",
-    "a login in an address": rb"\bhttps?://[\w.-]{3,}:[\w.%-]{8,}@[\w-]+\.[a-z]",
+    # Libraries document addresses by these two words for a login.
+    "a login in an address": rb"\bhttps?://(?!username:password@|REDACTED:REDACTED@)"
+    rb"[\w.-]{3,}:[\w.%-]{8,}@[\w-]+\.[a-z]",
 }
 COMPILED = {what: re.compile(pattern) for what, pattern in SECRETS.items()}
 

@@ -25,7 +25,12 @@ def test_secret_is_found(content: bytes, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"if text.startswith('" + HEAD + b"')", b"http://user:pass@host"]
+    "content",
+    [
+        b"if text.startswith('" + HEAD + b"')",
+        b"http://user:pass@host",
+        b"https://username:password@host.com",
+    ],
 )
 def test_mention_is_no_secret(content: bytes) -> None:
     assert not list(scan.secrets("opt/feedbridge/x.py", content))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -94,7 +95,8 @@ class Flow:
         while True:
             for _ in range(4):
                 value, partition = b"%d" % self.sent, self.sent % PARTITIONS
-                self.producer.send(self.topic, value, b"k", partition, 1)
+                at_ms = time.time_ns() // 1_000_000  # an old record is soon deleted
+                self.producer.send(self.topic, value, b"k", partition, at_ms)
                 self.sent += 1
             self.producer.poll()
             await asyncio.sleep(0.01)
