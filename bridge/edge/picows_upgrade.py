@@ -92,8 +92,7 @@ class Answer(asyncio.Protocol):
         """End the wait."""
         self._core.connection_lost(exc)
         if not self.response.done():
-            error = exc or ConnectionResetError("closed before it answered")
-            self.response.set_exception(error)
+            self._fail(exc or ConnectionResetError("closed before it answered"))
 
     async def hand_over(self) -> bytes:
         """Make picows the protocol; return what came after the head."""
@@ -116,7 +115,7 @@ class Answer(asyncio.Protocol):
         except StopIteration as done:
             self._answered(done.value)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
-            self.response.set_exception(ConnectionError(f"no HTTP answer: {error}"))
+            self._fail(ConnectionError(f"no HTTP answer: {error}"))
 
     def _answered(self, answer: Response) -> None:
         self.transport.pause_reading()
@@ -124,7 +123,16 @@ class Answer(asyncio.Protocol):
             self.response.set_result(answer)
             return
         status, body = answer.status_code, bytes(answer.body)
-        self.response.set_exception(UpgradeRefused(status, body, answer.headers))
+        self._fail(UpgradeRefused(status, body, answer.headers))
+
+    def _fail(self, error: Exception) -> None:
+        """Let the wait raise this, if anybody waits.
+
+        Nobody does where the opening was cancelled; an exception that is never looked
+        at would count as a fault of ours.
+        """
+        self.response.set_exception(error)
+        self.response.exception()
 
 
 class _Core(WSProtocol):  # type: ignore[misc]
