@@ -16,6 +16,7 @@ HEAD = b"-----BEGIN " + b"RSA PRIVATE KEY-----\n"
         (HEAD + BODY, "a private key"),
         (b"key = '" + b"AKIA" + b"ABCDEFGHIJKLMNOP'", "a cloud access key"),
         (b"token " + b"ghp_" + b"a" * 36, "a GitHub token"),
+        (b"https://username:pass" + b"word@venue.example/", "a login in an"),
         (b"index = https://robot:" + b"hunter2hunter2@pypi.test/", "a login in an"),
     ],
 )
@@ -29,7 +30,7 @@ def test_secret_is_found(content: bytes, why: str) -> None:
     [
         b"if text.startswith('" + HEAD + b"')",
         b"http://user:pass@host",
-        b"https://username:password@host.com",
+        b"https://username:password@host.com:80/path",
     ],
 )
 def test_mention_is_no_secret(content: bytes) -> None:
