@@ -50,20 +50,6 @@ class Guards(NamedTuple):
     user_timeout_ms: int
 
 
-class AccountDesk(Desk):
-    """A desk that tells what it would lose with its connection."""
-
-    @property
-    def business(self) -> str:
-        """Return what is open on the connection, empty if nothing is."""
-        if not (self._flights or self._tied):
-            return ""
-        return (
-            f"{len(self._flights)} requests without an answer, "
-            f"{len(self._tied)} orders that end with the connection"
-        )
-
-
 class Account:
     """Judges commands by the moment, and keeps what the account's state depends on.
 
@@ -80,7 +66,7 @@ class Account:
         self.control: Control | None = None
         self.control_read = False
         self.instruments: Mapping[str, Steps] | None = None
-        self.desk = AccountDesk(
+        self.desk = Desk(
             venue,
             source.name,
             guards.answer_timeout_ms,

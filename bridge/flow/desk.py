@@ -26,6 +26,7 @@ from bridge.core.orders import (
     Result,
 )
 from bridge.flow.connection import Connection, Log
+from bridge.flow.tied import Tied
 from bridge.venues.base import Lookup, OrderSession, OrderVenue
 
 LATE_KEPT = 10_000
@@ -103,8 +104,7 @@ class Desk:
         self._flights: dict[int, _Flight] = {}
         self._given_up: OrderedDict[int, _Flight] = OrderedDict()
         self._number = 0
-        self._tied: frozenset[int] = frozenset()
-        self._untouched: dict[int, tuple[Shelf, Key]] = {}
+        self._tied: Tied[tuple[Shelf, Key]] = Tied(venue)
 
     @property
     def session(self) -> OrderSession | None:
@@ -118,6 +118,16 @@ class Desk:
     def in_flight(self) -> int:
         """Return how many requests are unanswered."""
         return len(self._flights)
+
+    @property
+    def business(self) -> str:
+        """Return what is open on the connection, empty if nothing is."""
+        if not (self._flights or self._tied.orders):
+            return ""
+        return (
+            f"{len(self._flights)} requests without an answer, "
+            f"{len(self._tied.orders)} orders that end with the connection"
+        )
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -136,11 +146,9 @@ class Desk:
         Returns a sentence about the orders that end with it, empty if there are none.
         """
         self.connection = None
-        tied, self._tied = sorted(self._tied), frozenset()
-        for number in self._untouched.keys() & set(tied):
-            shelf, key = self._untouched[number]
+        tied, untouched = self._tied.cut()
+        for shelf, key in untouched:
             shelf.took(key, now)
-        self._untouched.clear()
         flights, self._flights = self._flights, {}
         for flight in flights.values():
             self._lose(flight, "the connection ended before the answer", now)
@@ -221,20 +229,9 @@ class Desk:
             )
             flight.shelf.doubt(flight.key, why, now)
         else:
-            self._tie(flight, result)
+            asker = flight.shelf, flight.key
+            self._tied.follow(flight.method, flight.params, result, asker)
             flight.shelf.answered(flight.key, result, now)
-
-    def _tie(self, flight: _Flight, result: Result) -> None:
-        """Keep which orders end with the connection, and whose they are."""
-        before, self._tied = (
-            self._tied,
-            self._venue.retie(self._tied, flight.method, flight.params, result),
-        )
-        if self._venue.untouched(result):
-            new = self._tied - before
-            self._untouched |= dict.fromkeys(new, (flight.shelf, flight.key))
-        for number in before - self._tied:
-            self._untouched.pop(number, None)
 
     def _send(self, waiting: _Waiting, now: Now) -> None:
         """Hand a command to the socket; the last look at the claim's lifetime."""
