@@ -10,6 +10,7 @@ from bridge.app.parts import Parts
 from bridge.app.wishes import Wishes
 from bridge.core.envelopes import Reader
 from bridge.core.model import Plan, Reason
+from bridge.edge.fates import Patience
 from bridge.edge.group import Group, Membership, Progress
 from bridge.edge.kafka_options import KafkaClient, Options
 from bridge.errors import BridgeError
@@ -19,9 +20,10 @@ from bridge.flow.group_member import GroupMember
 from bridge.flow.ownership import Ownership
 from bridge.flow.pacer import Pacer
 
-# For a revoked share: unbinding and closing, and then Kafka's acknowledgements.
+# For a revoked share: unbinding and closing, then Kafka's acknowledgements. Without any
+# for so long, Kafka is away, and others that reach it must not be held back.
 CLOSE_S = 5.0
-SETTLE_S = 5.0
+SILENCE_S = 5.0
 
 
 class Shares:
@@ -38,6 +40,7 @@ class Shares:
         """Build everything; nothing is opened before `open`."""
         self._parts = parts
         self._section = parts.settings.ownership
+        self._patience = Patience(SILENCE_S, parts.settings.kafka.flush_timeout_s)
         self.fleet = Fleet(self._feed, failed)
         self._pacer = pacer
         self.wishes = Wishes(parts, preparation, reader, self._adjust, failed)
@@ -124,7 +127,7 @@ class Shares:
         self.ownership.adjust()
 
     async def _settled(self) -> None:
-        if not await self._parts.producer.settled(SETTLE_S):
+        if not await self._parts.producer.settled(self._patience):
             self._parts.log("handover_unsettled", level="warning")
 
     def _join(self, failed: Callable[[BridgeError], None]) -> None:
@@ -143,7 +146,7 @@ class Shares:
             section.group,
             [parts.settings.topics.assignment],
             instance_id=name if section.static_membership else "",
-            release_timeout_s=CLOSE_S + SETTLE_S + 1.0,
+            release_timeout_s=CLOSE_S + self._patience.limit_s + 1.0,
         )
         options = section.properties(parts.settings.kafka.properties())
         self._group = Group(options, membership, self.member, parts.clock)

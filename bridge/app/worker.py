@@ -18,6 +18,7 @@ from bridge.app.places import pacers
 from bridge.app.shares import Shares
 from bridge.app.site import Seen, Site
 from bridge.app.status import status
+from bridge.app.stopping import Stopping
 from bridge.app.view import Running
 from bridge.app.vitals import FEEDS, ORDERS, Vitals
 from bridge.config import Settings
@@ -59,7 +60,7 @@ class Worker:
         self._orders: OrderPaths | None = None
         self._desks: list[Feed] = []
         self._fatal: BridgeError | None = None
-        self._halt = asyncio.Event()
+        self._halt = Stopping(settings, self._clock)
         self._http = http or Http(enabled=False)
         self._waits_for = ""
         self._vitals = Vitals()
@@ -265,11 +266,12 @@ class Worker:
                 freeze()
 
     async def _flush(self, producer: Producer) -> None:
-        left = await producer.flush(self._settings.kafka.flush_timeout_s)
+        limit_s = self._halt.flush_s()
+        left = await producer.flush(limit_s)
         if left.messages and self._fatal is None:
             self._fatal = Undelivered(
                 f"{left.messages} records ({left.bytes} bytes) were not delivered "
-                f"within {self._settings.kafka.flush_timeout_s:g} s: {left.by_topic}"
+                f"within {limit_s:.1f} s: {left.by_topic}"
             )
 
 

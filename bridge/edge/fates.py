@@ -39,6 +39,17 @@ class Latency(NamedTuple):
     max_s: float = 0.0
 
 
+class Patience(NamedTuple):
+    """How long to wait for reports: in silence, and at most, whatever is heard."""
+
+    silence_s: float
+    limit_s: float
+
+    def over(self, silent_ns: int, waited_ns: int) -> bool:
+        """Tell whether it is time to give up."""
+        return silent_ns >= self.silence_s * 1e9 or waited_ns >= self.limit_s * 1e9
+
+
 class Fate:
     """The delivery report of one record that somebody waits for."""
 

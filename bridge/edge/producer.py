@@ -21,7 +21,7 @@ import msgspec
 
 from bridge.core.model import Note
 from bridge.edge.clock import Clock, SystemClock
-from bridge.edge.fates import Failure, Fate, Latency, Left
+from bridge.edge.fates import Failure, Fate, Latency, Left, Patience
 from bridge.edge.kafka_options import Budget, Options, producer_options, refusal
 from bridge.edge.kafka_statistics import Statistics, statistics_of
 from bridge.edge.relay import Headers, Record, Relay
@@ -170,21 +170,25 @@ class Producer:
         sample, self._latency = self._latency, Latency()
         return sample
 
-    async def settled(self, timeout_s: float) -> bool:
+    async def settled(self, patience: Patience) -> bool:
         """Wait until the fate of every watched record so far is known; False if not.
 
         Records of one partition arrive in order, so what was sent to it before is in
         Kafka then, too. Nothing follows for other partitions: each batch of each
         partition is a request of its own (librdkafka), and the reports may overtake.
+        A partition may wait long for its turn on a slow broker (26 s were seen, with
+        60 partitions), so it is silence that ends the wait, and only then the limit.
         """
         waiting = [fate for fate in self._watched if not fate.known]
-        end_ns = self._clock.now().mono_ns + int(timeout_s * 1e9)
+        began_ns = heard_ns = self._clock.now().mono_ns
         self.poll()
         while not all(fate.known for fate in waiting):
-            if self._clock.now().mono_ns >= end_ns:
+            now_ns, acked = self._clock.now().mono_ns, self.acked
+            if patience.over(now_ns - heard_ns, now_ns - began_ns):
                 return False
             await self._clock.sleep(FLUSH_POLL_S)
             self.poll()
+            heard_ns = heard_ns if self.acked == acked else now_ns
         return True
 
     # -- the end

@@ -13,6 +13,7 @@ import confluent_kafka as ck
 import pytest
 
 from bridge.core.model import Note
+from bridge.edge.fates import Patience
 from bridge.edge.producer import OVERHEAD_BYTES, Budget, Failure, Producer
 from bridge.embedded import EmbeddedKafka
 from bridge.errors import ConfigError
@@ -377,6 +378,11 @@ def test_flush_waits_for_everything(kafka: EmbeddedKafka, run: Run) -> None:
     run(main())
 
 
+def within(seconds: float) -> Patience:
+    """Return the patience that ends after so long, whatever is heard."""
+    return Patience(seconds, seconds)
+
+
 class Broker:
     """Takes records in librdkafka's place, and reports on them in any order."""
 
@@ -409,7 +415,7 @@ def test_settled_waits_for_the_watched_and_for_nothing_else(
         producer.send("t", b"before", b"", 0, 1)
         producer.send_watched("t", b"last", b"", 0, 1)
         producer.send("u", b"other", b"", 0, 1)
-        waiting = asyncio.create_task(producer.settled(60.0))
+        waiting = asyncio.create_task(producer.settled(within(60.0)))
         await asyncio.sleep(0)
         broker.report("other", "before")
         producer.send_watched("t", b"later", b"", 0, 1)
@@ -420,8 +426,41 @@ def test_settled_waits_for_the_watched_and_for_nothing_else(
         assert not waiting.done()
         broker.report("last")
         assert await waiting
-        assert not await producer.settled(0.0)  # "later" is watched, too
+        assert not await producer.settled(within(0.0))  # "later" is watched, too
         assert (producer.acked, producer.outstanding) == (6, 1)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("patience", "reports_s", "waited_s"),
+    [
+        (Patience(silence_s=0.2, limit_s=60.0), 0.5, 0.6),  # silent only then
+        (Patience(silence_s=60.0, limit_s=0.2), 0.5, 0.2),  # never silent
+    ],
+)
+def test_settled_is_patient_while_reports_come(
+    kafka: EmbeddedKafka,
+    run: Run,
+    patience: Patience,
+    reports_s: float,
+    waited_s: float,
+) -> None:
+    """A slow broker is waited for, one that is away is not, and nothing for ever."""
+
+    async def main() -> None:
+        producer = Desk(kafka.bootstrap).producer
+        broker = Broker(producer)
+        producer.send_watched("t", b"never", b"", 0, 1)
+        began = time.monotonic()
+        waiting = asyncio.create_task(producer.settled(patience))
+        while time.monotonic() < began + reports_s and not waiting.done():
+            producer.send("u", b"other", b"", 0, 1)
+            broker.report("other")
+            broker.taken.pop()
+            await asyncio.sleep(0.01)
+        assert not await waiting
+        assert waited_s <= time.monotonic() - began < waited_s + 5.0
 
     run(main())
 
@@ -433,7 +472,7 @@ def test_settled_waits_not_for_what_was_refused(kafka: EmbeddedKafka, run: Run) 
         producer = Desk(kafka.bootstrap).producer
         Broker(producer)
         producer.send_watched("bad", b"x", b"", 0, 1)
-        assert await producer.settled(0.0)
+        assert await producer.settled(within(0.0))
         assert producer.failed == 1
 
     run(main())
@@ -446,7 +485,7 @@ def test_a_watched_record_counts_like_any_other(kafka: EmbeddedKafka, run: Run) 
         desk = Desk(kafka.bootstrap)
         desk.producer.send("t", b"1", b"", 0, 1)
         desk.producer.send_watched("t", b"2", b"", 0, 1)
-        assert await desk.producer.settled(20.0)
+        assert await desk.producer.settled(within(20.0))
         desk.check()
         assert desk.producer.acked == 2
 

@@ -11,6 +11,7 @@ import confluent_kafka as ck
 import pytest
 
 from bridge.core.model import Note
+from bridge.edge.fates import Patience
 from bridge.edge.kafka_options import Options
 from bridge.edge.producer import OVERHEAD_BYTES, Budget, Failure, Producer
 from bridge.embedded import EmbeddedKafka
@@ -228,8 +229,8 @@ def test_settled_means_the_same_across_a_change(kafka: EmbeddedKafka, run: Run) 
         desk.producer.send_watched("t", b"0", b"k", 0, 1)
         desk.renew()
         desk.producer.send_watched("t", b"1", b"k", 1, 1)
-        assert not await desk.producer.settled(0.01)
-        assert await desk.producer.settled(10.0)
+        assert not await desk.producer.settled(Patience(0.01, 0.01))
+        assert await desk.producer.settled(Patience(10.0, 10.0))
         assert (desk.producer.acked, desk.producer.outstanding) == (3, 0)
 
     run(main())

@@ -1,0 +1,68 @@
+"""The order to stop: what is left for Kafka of the time that a stop may take."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.app.stopping import LEAST_FLUSH_S, MARGIN_S, Stopping
+from bridge.config import load
+from tests.support.clock import ManualClock
+from tests.support.running import Run
+
+GRACE_S, FLUSH_S = 30.0, 20.0
+SETTINGS = {
+    "FEEDBRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+    "FEEDBRIDGE_KAFKA__FLUSH_TIMEOUT_S": f"{FLUSH_S}",
+    "FEEDBRIDGE_STOP__GRACE_SECONDS": f"{GRACE_S}",
+    "FEEDBRIDGE_CFBENCHMARKS__INDICES__URL": "ws://127.0.0.1:1",
+    "FEEDBRIDGE_CFBENCHMARKS__INDICES__USER": "u",
+    "FEEDBRIDGE_CFBENCHMARKS__INDICES__PASSWORD": "p",
+    "FEEDBRIDGE_CFBENCHMARKS__INDICES__SUBSCRIPTIONS": '["value:BRTI"]',
+}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def stopping(clock: ManualClock) -> Stopping:
+    return Stopping(load(None, SETTINGS), clock)
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "flush_s"),
+    [
+        (0.0, FLUSH_S),
+        (GRACE_S - FLUSH_S - MARGIN_S, FLUSH_S),
+        (20.0, GRACE_S - MARGIN_S - 20.0),
+        (GRACE_S, LEAST_FLUSH_S),
+        (10 * GRACE_S, LEAST_FLUSH_S),
+    ],
+)
+def test_a_flush_gets_what_is_left_of_the_grace(
+    stopping: Stopping, clock: ManualClock, passed_s: float, flush_s: float
+) -> None:
+    """A stop that waited for Kafka at a handover does not wait twice as long."""
+    clock.step(1000)  # a life before the stop
+    stopping.set()
+    clock.step(passed_s)
+    stopping.set()  # a second signal buys no time
+    assert stopping.flush_s() == pytest.approx(flush_s)
+
+
+def test_without_an_order_all_is_left(stopping: Stopping, clock: ManualClock) -> None:
+    """A worker that ends by itself has not begun to count."""
+    clock.step(1000)
+    assert stopping.flush_s() == FLUSH_S
+
+
+def test_it_wakes_who_waits(stopping: Stopping, run: Run) -> None:
+    """It is an event like any other."""
+
+    async def main() -> None:
+        stopping.set()
+        assert await stopping.wait()
+
+    run(main())
