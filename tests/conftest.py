@@ -1,4 +1,7 @@
-"""What every test may ask for."""
+"""What every test may ask for, and what none may leave behind."""
+
+import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,6 +13,17 @@ pytest_plugins = [
     "tests.support.registry",
     "tests.support.kcat",
 ]
+
+
+@pytest.fixture(autouse=True)
+def cores_as_before() -> Iterator[None]:
+    """Fail a test that pins this process: all that follow would share one core."""
+    known = getattr(os, "sched_getaffinity", None)
+    before = known(0) if known else None
+    yield
+    if known and known(0) != before:
+        os.sched_setaffinity(0, before)
+        pytest.fail("the test left this process on other cores than it found it on")
 
 
 @pytest.fixture

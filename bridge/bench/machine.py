@@ -6,6 +6,8 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import process_time
 
@@ -27,6 +29,18 @@ def pin(core: int | None) -> None:
     """Keep this process, and what it starts, on one core."""
     if core is not None:
         os.sched_setaffinity(0, {core})
+
+
+@contextmanager
+def pinned(core: int | None) -> Iterator[None]:
+    """Keep this process, and what it starts, on one core; afterwards as before."""
+    before = None if core is None else os.sched_getaffinity(0)
+    pin(core)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.sched_setaffinity(0, before)
 
 
 def memory_kb() -> dict[str, int]:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bridge.bench.job import Job, Result
-from bridge.bench.machine import cores, pin
+from bridge.bench.machine import cores, pinned
 from bridge.errors import BridgeError
 
 RUN_LIMIT_S = 600
@@ -57,9 +57,9 @@ async def run(wanted: Wanted, tell: Tell) -> list[Result]:
         BridgeError: a process of the benchmark failed.
     """
     worker_core, other_core = cores()
-    pin(other_core)
     jobs, results = list(wanted.jobs()), []
     async with AsyncExitStack() as stack:
+        stack.enter_context(pinned(other_core))
         broker = await stack.enter_async_context(_process("broker", other_core))
         urls = {}
         for kind in dict.fromkeys(job.kind for job in jobs):
