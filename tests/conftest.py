@@ -18,10 +18,12 @@ pytest_plugins = [
 @pytest.fixture(autouse=True)
 def cores_as_before() -> Iterator[None]:
     """Fail a test that pins this process: all that follow would share one core."""
-    known = getattr(os, "sched_getaffinity", None)
-    before = known(0) if known else None
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
     yield
-    if known and known(0) != before:
+    if os.sched_getaffinity(0) != before:
         os.sched_setaffinity(0, before)
         pytest.fail("the test left this process on other cores than it found it on")
 
