@@ -1,38 +1,50 @@
 """Proves from the records alone that nothing of a subscription was lost unannounced.
 
 `sequence` counts a subscription's records from 0 within a connection. So a hole proves
-loss and a repeat proves a duplicate. A hole is explained if the same connection says
-so afterwards (a GAP, or a BINDING with `lost`), or if the connection broke off without
-an ENDED and a newer one took over. Anything else is a fault, as are boundaries out of
-order, a second partition, and a book that contradicts its REFRESH.
+loss and a repeat proves a duplicate. A hole is explained if the same connection tells
+afterwards of records that were lost on the way to Kafka, or if the connection broke off
+without an ENDED and a newer one took over. Anything else is a fault, as are boundaries
+out of order, a second partition, and a book that contradicts its REFRESH.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.core.model import Action, State
+from bridge.core.model import Action, Reason, State
 from bridge.core.verify_book import Book
 from bridge.core.verify_result import Boundary, Gap, Hole, Result, Seen
 
 __all__ = ["Boundary", "Gap", "Hole", "Result", "Seen", "Verifier"]
 
-# What may follow on what, within one connection. `DATA` is a change, `WHOLE` a
-# snapshot or refresh. After a hole the phase is unknown and anything may follow.
-START, UNKNOWN, DATA, WHOLE = "START", "UNKNOWN", "DATA", "WHOLE"
-_ANY = frozenset({DATA, WHOLE, *(state.name for state in State)})
+# What may follow on what, within one connection. `DATA` changes a state that must be
+# known, `WHOLE` gives a snapshot or refresh of it, and `ALONE` (a value, a status, a
+# deal) needs none. After a hole the phase is unknown and anything may follow.
+START, UNKNOWN, DATA, WHOLE, ALONE = "START", "UNKNOWN", "DATA", "WHOLE", "ALONE"
+_ANY = frozenset({DATA, WHOLE, ALONE, *(state.name for state in State)})
 _FOLLOWS: Mapping[str, frozenset[str]] = {
     START: frozenset({"BINDING"}),
     UNKNOWN: _ANY,
     "BINDING": _ANY - {DATA},
     "SNAPSHOT_BEGIN": _ANY - {DATA, "SNAPSHOT_BEGIN"},
-    "LIVE": _ANY - {"BINDING", "REFUSED"},
+    "LIVE": _ANY - {"BINDING"},
     "STALE": _ANY,
     "GAP": _ANY,
-    "REFUSED": frozenset({"BINDING", "GAP", "STALE", "REFUSED", "ENDED"}),
+    "REFUSED": frozenset({ALONE, "BINDING", "GAP", "STALE", "REFUSED", "ENDED"}),
     "ENDED": frozenset(),
 }
 _WHOLE_ACTIONS = frozenset({Action.SNAPSHOT, Action.REFRESH})
+# So where there are neither sides of a book nor framed snapshots of a list.
+_ALONE_ACTIONS = frozenset({Action.SNAPSHOT, Action.UPDATE, Action.EXECUTE})
+
+# Frames that the venue left out, or that were not passed on, never had a sequence.
+_NEVER_COUNTED = frozenset(
+    {Reason.CONTRADICTION, Reason.MISSING_TICKS, Reason.UNREADABLE}
+)
+# What is lost on the way to Kafka had one, and its number may not be known.
+_ON_THE_WAY = frozenset(
+    {Reason.CONNECTION_LOST, Reason.DELIVERY_FAILED, Reason.KAFKA_SLOW}
+)
 
 
 class _Connection:
@@ -60,6 +72,7 @@ class _Chain:
         )
         self.connections: dict[str, _Connection] = {}
         self.newest = ""
+        self.framed = False  # a list: its snapshots begin with SNAPSHOT_BEGIN
 
     def take(self, seen: Seen) -> None:
         """Take the next record in the order of offsets."""
@@ -130,13 +143,14 @@ class _Chain:
 
     def _follow(self, connection: _Connection, seen: Seen) -> None:
         boundary = seen.boundary
-        event = boundary.state.name if boundary else _kind(seen.action)
+        event = boundary.state.name if boundary else self._kind(seen)
         if event not in _FOLLOWS[connection.phase]:
             self.result.fault(f"{event} follows on {connection.phase}", seen)
         if boundary is None:
             return
         self.result.boundaries += 1
         connection.phase = event
+        self.framed = self.framed or boundary.state is State.SNAPSHOT_BEGIN
         connection.ended = boundary.state is State.ENDED
         if seen.connection == self.newest:
             self.result.state = event
@@ -146,9 +160,15 @@ class _Chain:
         if boundary.state is not State.LIVE:
             connection.book.forget()
 
+    def _kind(self, seen: Seen) -> str:
+        based = self.framed or seen.sides is not None
+        if seen.action in _ALONE_ACTIONS and not based:
+            return ALONE
+        return WHOLE if seen.action in _WHOLE_ACTIONS else DATA
+
     def _explain(self, connection: _Connection, boundary: Boundary) -> None:
-        """Let a boundary that tells of a loss explain the holes before it."""
-        if boundary.state is not State.GAP and boundary.lost is None:
+        """Let a boundary that tells of lost records explain the holes before it."""
+        if not _tells_of_records(boundary):
             return
         holes = connection.open_holes
         if boundary.lost is not None:
@@ -175,8 +195,11 @@ class _Chain:
             connection.book.apply(seen.sides)
 
 
-def _kind(action: Action) -> str:
-    return WHOLE if action in _WHOLE_ACTIONS else DATA
+def _tells_of_records(boundary: Boundary) -> bool:
+    """Tell whether a boundary speaks of lost records, which had a sequence."""
+    if boundary.lost is not None:
+        return boundary.reason not in _NEVER_COUNTED
+    return boundary.state is State.GAP and boundary.reason in _ON_THE_WAY
 
 
 def _gap(seen: Seen, boundary: Boundary) -> Gap:

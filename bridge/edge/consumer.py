@@ -1,4 +1,4 @@
-"""Reads topics from their beginning, without a group and without committing.
+"""Reads topics from their beginning or end, without a group and without committing.
 
 For people and checks (`tail`, `verify`, `demo`), not for work that must be shared.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import confluent_kafka as ck
 
@@ -24,6 +24,7 @@ SILENCE_S = 30.0
 # librdkafka goes on by itself after these.
 PASSING = frozenset({ck.KafkaError._TRANSPORT, ck.KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - public
 
+Start = Literal["beginning", "end"]
 Partition = tuple[str, int]
 Headers = Sequence[tuple[str, str | bytes | None]]
 T = TypeVar("T")
@@ -42,22 +43,27 @@ class Message(NamedTuple):
 
 
 async def read_range(
-    options: Options, topics: Sequence[str], *, follow: bool = False
+    options: Options,
+    topics: Sequence[str],
+    *,
+    start: Start = "beginning",
+    follow: bool = False,
 ) -> AsyncGenerator[Message, None]:
     """Yield the records of `topics`, in order within each partition.
 
-    Starts at the oldest record. Ends where each partition ended when the call was
-    made, or never if `follow`. Holds at most one batch and librdkafka's buffer of
-    16 MiB. Close it (`aclosing`) when leaving early.
+    Starts at the oldest record, or behind the newest one. Ends where each partition
+    ended when the call was made, or never if `follow`. Holds at most one batch and
+    librdkafka's buffer of 16 MiB. Close it (`aclosing`) when leaving early.
 
     Raises:
-        KafkaError: a topic is not there, or no broker answers.
+        KafkaError: a topic is not there, no broker answers, or retention removed
+            records that were still to be read; those are passed over if `follow`.
         ConfigError: an option is unknown.
     """
-    consumer = _consumer(options)
+    consumer = _consumer(options, reset="earliest" if follow else "error")
     call = _Caller()
     try:
-        wanted = _Range(await call(_assign, consumer, topics), follow=follow)
+        wanted = _Range(await call(_assign, consumer, topics, start), follow=follow)
         while wanted.open:
             for found in wanted.take(await call(consumer.consume, BATCH, WAIT_S)):
                 yield found
@@ -115,6 +121,8 @@ class _Range:
         if error is not None:
             if error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
                 self._reached(place, offset)
+            elif error.code() == ck.KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - public
+                raise _removed(place, error)
             elif not error.retriable() and error.code() not in PASSING:
                 raise ck.KafkaException(error)
             return None
@@ -143,8 +151,10 @@ def message_of(message: ck.Message) -> Message:
     )
 
 
-def _assign(consumer: ck.Consumer, topics: Sequence[str]) -> dict[Partition, int]:
-    """Start at the oldest records; return where the partitions end now."""
+def _assign(
+    consumer: ck.Consumer, topics: Sequence[str], start: Start
+) -> dict[Partition, int]:
+    """Start to read; return where the partitions that have records to read end now."""
     known = consumer.list_topics(timeout=METADATA_S).topics
     missing = [topic for topic in topics if topic not in known]
     if missing:
@@ -160,10 +170,19 @@ def _assign(consumer: ck.Consumer, topics: Sequence[str]) -> dict[Partition, int
     ends: dict[Partition, int] = {}
     for place in places:
         low, high = consumer.get_watermark_offsets(place, timeout=METADATA_S)
+        if start == "end":
+            place.offset = low = high
         if high > low:
             ends[place.topic, place.partition] = high
     consumer.assign(places)
     return ends
+
+
+def _removed(place: Partition, error: ck.KafkaError) -> KafkaError:
+    return KafkaError(
+        f"{place[0]}/{place[1]}: retention removed records while they were read"
+        f" ({error.str()}); run it again"
+    )
 
 
 def _failed(error: ck.KafkaError) -> KafkaError:
@@ -173,14 +192,14 @@ def _failed(error: ck.KafkaError) -> KafkaError:
     )
 
 
-def _consumer(options: Options) -> ck.Consumer:
+def _consumer(options: Options, reset: str) -> ck.Consumer:
     fixed = client_options(
         options,
         group_id=GROUP,
         enable_auto_commit="false",
         enable_auto_offset_store="false",
         enable_partition_eof="true",
-        auto_offset_reset="earliest",
+        auto_offset_reset=reset,
         queued_max_messages_kbytes=BUFFER_KBYTES,
     )
     try:

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.app.destinations import login_of
-from bridge.client import Client
 from bridge.client.link import Place, Sender, Unconfirmed
 from bridge.client.records import wire_header
 from bridge.config import Settings, load
@@ -71,6 +70,8 @@ def _known(settings: Settings, account: str) -> str:
 async def _act(
     args: argparse.Namespace, settings: Settings, control: Control, *, cancel_all: bool
 ) -> int:
+    # A mistake in the words must show before the halt, not instead of its outcome.
+    target = target_of(settings, control.account, args.topic) if cancel_all else None
     place = await write(settings, control)
     facts = {
         "account": control.account,
@@ -79,18 +80,14 @@ async def _act(
         "partition": place.partition,
         "offset": place.offset,
     }
-    if not cancel_all:
+    if target is None:
         _say(args, facts)
         return 0
     # The halt stands from here on, whatever becomes of the rest.
-    async with _client(settings, control.account, args.topic) as client:
+    async with client_of(settings, target) as client:
         facts["cleared"] = found = await clear(client)
     _say(args, facts)
     return 0 if found["empty"] else Undelivered.exit_code
-
-
-def _client(settings: Settings, account: str, topic: str | None) -> Client:
-    return client_of(settings, target_of(settings, account, topic))
 
 
 async def write(settings: Settings, control: Control) -> Place:

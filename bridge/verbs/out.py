@@ -18,6 +18,11 @@ def say_json(value: Any) -> None:  # noqa: ANN401 - anything JSON can hold
     say(json.dumps(value, default=str, ensure_ascii=False))
 
 
+def printable(line: str) -> str:
+    """Replace what would steer a terminal: anybody may have written the records."""
+    return "".join(sign if sign.isprintable() else "?" for sign in line)
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table with aligned columns, numbers to the right."""
     texts = [[_text(cell) for cell in row] for row in rows]

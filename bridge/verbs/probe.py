@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from bridge.app.destinations import login_of, schemas_by_topic
 from bridge.app.parts import Nonces, transport_options
 from bridge.config import Settings
+from bridge.config.plans import wanted_topics
 from bridge.core.model import Plan
 from bridge.edge.admin import Admin
 from bridge.edge.clock import SystemClock
 from bridge.edge.registry import Login, Registry, subject_of
 from bridge.edge.schemas import bundled
 from bridge.edge.websocket import UpgradeRefused, connect
-from bridge.errors import BridgeError, SchemaError
+from bridge.errors import BridgeError, KafkaError, SchemaError
 from bridge.venues import VENUES
 from bridge.venues.base import Context, Session
 
@@ -63,10 +64,15 @@ async def _answer(part: str, asked: Awaitable[str]) -> Answer:
 
 
 async def _kafka(settings: Settings) -> str:
-    wanted = schemas_by_topic(settings)
-    counts = await Admin(settings.kafka.properties()).partition_counts(list(wanted))
-    missing = sorted(wanted.keys() - counts.keys())
-    told = f"; missing: {', '.join(missing)}" if missing else ""
+    wanted = [topic.name for topic in wanted_topics(settings)]
+    counts = await Admin(settings.kafka.properties()).partition_counts(wanted)
+    missing = ", ".join(sorted(set(wanted) - counts.keys()))
+    if missing and not settings.topics.create:
+        raise KafkaError(
+            f"topics missing: {missing}; run `feedbridge topics --apply` or set"
+            " topics.create"
+        )
+    told = f"; the worker will create {missing}" if missing else ""
     return f"{len(counts)} of {len(wanted)} topics are there{told}"
 
 

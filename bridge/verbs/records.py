@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Any
 
 from bridge.app.destinations import login_of
@@ -11,7 +13,7 @@ from bridge.config import Settings
 from bridge.core.codec import Codec, Decoder
 from bridge.core.model import Action, State
 from bridge.core.verify import Boundary, Seen
-from bridge.edge.consumer import Message, read_range
+from bridge.edge.consumer import Message, Start, read_range
 from bridge.edge.registry import Registry
 from bridge.edge.schemas import bundled
 
@@ -21,6 +23,14 @@ Record = Mapping[str, Any]
 _BOOKS = frozenset({Action.SNAPSHOT, Action.UPDATE, Action.REFRESH})
 E8 = 8
 SHOWN = 4  # fields of an entity that are shown
+# What is shown, in this order, of a dead letter's headers and of records that are no
+# feed's: commands, responses, controls and run-time subscriptions.
+MAIN = (
+    "account", "source", "subscription", "reqId", "method", "state", "haltCancels",
+    "phase", "outcome", "code", "notAfter", "sentAt", "clientOrderId", "options",
+    "reason", "error", "by", "text", "content", "part",
+)  # fmt: skip
+TIMES = frozenset({"notAfter", "sentAt"})  # Unix ms
 
 
 def decoder_of(settings: Settings) -> Decoder:
@@ -31,10 +41,15 @@ def decoder_of(settings: Settings) -> Decoder:
 
 
 def reading(
-    settings: Settings, topics: Sequence[str], *, follow: bool = False
+    settings: Settings,
+    topics: Sequence[str],
+    *,
+    start: Start = "beginning",
+    follow: bool = False,
 ) -> aclosing[AsyncGenerator[Message, None]]:
-    """Return the records of `topics` from the oldest, for `async with`."""
-    return aclosing(read_range(settings.kafka.properties(), topics, follow=follow))
+    """Return the records of `topics`, as `read_range` does, for `async with`."""
+    options = settings.kafka.properties()
+    return aclosing(read_range(options, topics, start=start, follow=follow))
 
 
 def seen_of(message: Message, decoder: Decoder) -> Seen | None:
@@ -82,7 +97,30 @@ def words(record: Record) -> str:
         return f"{boundary['state']} {boundary['reason']}{told}"
     if "bids" in record:
         return _book(record)
-    return _entity(record.get("data") or {})
+    if "data" in record:
+        return _entity(record["data"] or {})
+    return main_fields(record)
+
+
+def main_fields(fields: Record) -> str:
+    """Return the main ones of the fields, each with its name, in a fixed order."""
+    told = ((name, fields.get(name)) for name in MAIN)
+    return " ".join(f"{n}={_plain(n, v)}" for n, v in told if v not in (None, ""))
+
+
+def _plain(name: str, value: object) -> str:
+    if name in TIMES and isinstance(value, int):
+        return at_ms(value)
+    return json.dumps(value, default=str) if isinstance(value, dict) else str(value)
+
+
+def at_ms(value: int) -> str:
+    """Write a Unix time in ms, UTC; one that is no time stays a number."""
+    try:
+        when = datetime.fromtimestamp(value / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return str(value)
+    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03}Z"
 
 
 def _book(record: Record) -> str:

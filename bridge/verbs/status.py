@@ -27,7 +27,7 @@ from bridge.core.overview import (
 from bridge.edge.clock import wall_ns
 from bridge.edge.compacted import read_compacted
 from bridge.errors import ConfigError, Undelivered
-from bridge.verbs.out import say, say_json, table
+from bridge.verbs.out import printable, say, say_json, table
 from bridge.verbs.records import decoder_of
 from bridge.verbs.tails import look_back
 
@@ -117,7 +117,7 @@ def text(found: Overview, *, stale_only: bool = False) -> str:
         lines += ["", _summary(crew)]
         if rows:
             lines.append(table(HEADERS, [_cells(row) for row in rows]))
-    return "\n".join(_clean(line) for line in "\n".join(lines).split("\n"))
+    return "\n".join(printable(line) for line in "\n".join(lines).split("\n"))
 
 
 def _summary(crew: Crew) -> str:
@@ -161,8 +161,3 @@ def _span(seconds: float | None) -> str:
         if seconds < limit_s:
             return f"{seconds / unit_s:.1f} {unit}"
     return f"{seconds / 86_400:.1f} d"
-
-
-def _clean(line: str) -> str:
-    """Replace what would steer a terminal: anybody may have written the records."""
-    return "".join(sign if sign.isprintable() else "?" for sign in line)

@@ -129,7 +129,7 @@ VERBS: Mapping[str, Verb] = {
             arg("topics", nargs="+", metavar="TOPIC"),
             CONFIG,
             arg("--from", dest="start", choices=("beginning", "end"), default="end",
-                help="where to start"),
+                help="where to start; the end means what comes from now on"),
             arg("--count", type=at_least(1, int), help="stop after this many"),
             SECONDS,
             arg("--follow", action="store_true", help="wait for more at the end"),

@@ -5,18 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 from bridge.config import Settings, load
 from bridge.core.codec import Decoder
-from bridge.edge.clock import wall_ns
 from bridge.edge.consumer import Message
 from bridge.errors import SchemaError
-from bridge.verbs.out import say, say_json
-from bridge.verbs.records import decoder_of, reading, words
+from bridge.verbs.out import printable, say, say_json
+from bridge.verbs.records import at_ms, decoder_of, main_fields, reading, words
 
 
 def main(args: argparse.Namespace) -> int:
@@ -29,9 +26,11 @@ def main(args: argparse.Namespace) -> int:
 async def _tail(args: argparse.Namespace, settings: Settings) -> None:
     decoder, left = decoder_of(settings), args.count
     show = _table_line if args.table else _json_line
+    follow = args.follow or args.start == "end"
+    found = reading(settings, args.topics, start=args.start, follow=follow)
     try:
         async with asyncio.timeout(args.seconds):
-            async with aclosing(_messages(args, settings)) as messages:
+            async with found as messages:
                 async for message in messages:
                     show(message, decoder)
                     sys.stdout.flush()
@@ -42,21 +41,9 @@ async def _tail(args: argparse.Namespace, settings: Settings) -> None:
         return
 
 
-async def _messages(
-    args: argparse.Namespace, settings: Settings
-) -> AsyncGenerator[Message, None]:
-    """Yield what was asked for; from the end means what comes from now on."""
-    from_ms = wall_ns() // 1_000_000 if args.start == "end" else -1
-    follow = args.follow or args.start == "end"
-    async with reading(settings, args.topics, follow=follow) as messages:
-        async for message in messages:
-            if message.timestamp_ms >= from_ms:
-                yield message
-
-
 def decoded(message: Message, decoder: Decoder) -> dict[str, Any]:
     """Return a record with where it lies; raw text where it is not Avro of ours."""
-    place = {
+    place: dict[str, Any] = {
         "topic": message.topic,
         "partition": message.partition,
         "offset": message.offset,
@@ -64,8 +51,7 @@ def decoded(message: Message, decoder: Decoder) -> dict[str, Any]:
         "key": _text(message.key),
     }
     if message.headers:
-        headers = {name: _text(value) for name, value in message.headers}
-        return {**place, "headers": headers, "raw": _text(message.value)}
+        place["headers"] = {name: _text(value) for name, value in message.headers}
     if message.value is None:
         return {**place, "record": None}
     try:
@@ -85,15 +71,21 @@ def _json_line(message: Message, decoder: Decoder) -> None:
 
 
 def _table_line(message: Message, decoder: Decoder) -> None:
-    found = decoded(message, decoder)
-    record = found.get("record")
-    when = datetime.fromtimestamp(max(0, message.timestamp_ms) / 1000, UTC)
+    when = at_ms(max(0, message.timestamp_ms))
     place = f"{message.topic}[{message.partition}]@{message.offset}"
-    what = _words(record) if record else found.get("raw") or found.get("error", "")
-    say(f"{when:%H:%M:%S}.{when.microsecond // 1000:03} {place}  {what}")
+    say(printable(f"{when} {place}  {_what(decoded(message, decoder))}"))
 
 
-def _words(record: dict[str, Any]) -> str:
+def _what(found: Mapping[str, Any]) -> str:
+    if "raw" in found:
+        told = main_fields(found.get("headers", {}))
+        return f"{told} {found['raw'] or found['error']}".lstrip()
+    if found["record"] is None:
+        return f"{found['key']}: no value"
+    return _words(found["record"])
+
+
+def _words(record: Mapping[str, Any]) -> str:
     if "sequence" not in record:
         return words(record)
     name = f"{record['source']}/{record['subscription']}"

@@ -150,6 +150,8 @@ class _Look:
     def _take(self, message: Message, value: bytes) -> None:
         try:
             header = self._decoder.header(value)
+            told = header.action == Action.BOUNDARY
+            boundary = self._boundary(message, value) if told else None
         except SchemaError as error:
             self._unreadable += 1
             if error.retry:  # the registry is away, so nothing can be said
@@ -159,12 +161,14 @@ class _Look:
         sight = self._sights.setdefault(key, Sight())
         if header.connection > sight.connection:
             sight.connection, sight.boundary = header.connection, None
-        if header.action != Action.BOUNDARY:
+        if boundary is None:
             sight.data_ms = max(sight.data_ms or 0, message.timestamp_ms)
         elif header.connection == sight.connection:
-            sight.boundary = self._boundary(message, value)
+            sight.boundary = boundary
 
     def _boundary(self, message: Message, value: bytes) -> Boundary:
         told = self._decoder.decode(value)["boundary"]
+        if told is None:
+            raise SchemaError("a record with action BOUNDARY, but without a boundary")
         at_ms = message.timestamp_ms
         return told["state"], told["reason"], told["detail"], at_ms

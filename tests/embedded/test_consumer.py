@@ -136,6 +136,73 @@ def test_follow_goes_on(kafka: EmbeddedKafka, run: Run) -> None:
     run(main())
 
 
+def test_from_the_end_old_records_are_not_even_fetched(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """What lies there already is not read, however much it is."""
+    handed: list[int | None] = []
+
+    class Counting(ck.Consumer):
+        @override
+        def consume(
+            self, num_messages: int = 1, timeout: float = -1
+        ) -> list[ck.Message]:
+            found = super().consume(num_messages, timeout)
+            handed.extend(m.offset() for m in found if m.error() is None)
+            return found
+
+    async def main() -> None:
+        produce(kafka, *[("a", 0, b"old")] * 2000, *[("b", 0, b"old")] * 10)
+        messages = read_range(options(kafka), ["a", "b"], start="end", follow=True)
+        async with aclosing(messages):
+            first = asyncio.ensure_future(anext(messages))
+            while not first.done():
+                produce(kafka, ("a", 0, b"new"))
+                await asyncio.wait([first], timeout=0.2)
+            assert first.result().value == b"new"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bridge.edge.consumer.ck.Consumer", Counting)
+        run(main())
+    assert handed
+    assert min(offset or 0 for offset in handed) >= 2000
+
+
+def test_from_the_end_to_the_end_is_nothing(kafka: EmbeddedKafka, run: Run) -> None:
+    """Without follow, nothing is to be waited for."""
+    produce(kafka, ("b", 0, b"old"))
+
+    async def main() -> list[Message]:
+        return [m async for m in read_range(options(kafka), ["b"], start="end")]
+
+    assert run(main()) == []
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_what_retention_removes_in_mid_read_is_told(
+    kafka: EmbeddedKafka, run: Run, monkeypatch: pytest.MonkeyPatch, *, follow: bool
+) -> None:
+    """A range would have a hole, so it ends with an error; a follower reads on."""
+    monkeypatch.setattr(edge, "BUFFER_KBYTES", 1)
+    slow = {**options(kafka), "fetch.message.max.bytes": 20_000}
+
+    async def main() -> None:
+        produce(kafka, *[("b", 0, b"x" * 1000)] * 4000)
+        messages = read_range(slow, ["b"], follow=follow)
+        async with aclosing(messages):
+            await anext(messages)
+            produce(kafka, *[("b", 0, b"y" * 1000)] * 8000)  # the mock keeps 5 MB
+            async for message in messages:
+                if message.value and message.value[:1] == b"y":
+                    return
+
+    if follow:
+        run(main())
+        return
+    with pytest.raises(KafkaError, match=r"b/0: retention removed records .*again"):
+        run(main())
+
+
 def test_leaving_early_closes_the_client(kafka: EmbeddedKafka, run: Run) -> None:
     """A reader cancelled while its thread waits closes its client after that."""
     closed: list[bool] = []

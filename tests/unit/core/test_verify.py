@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import Action, State
+from bridge.core.model import Action, Reason, State
 from bridge.core.verify import Boundary, Result, Seen, Verifier
 
 A, B = "0001", "0002"  # connections; later ones sort after earlier ones
 Level = tuple[str, int, int]
+VALUE = {"subscription": "value:BRTI", "sides": None}
 
 
 class Log:
-    """Writes records as a worker would and verifies them."""
+    """Writes records, of a book if not told, as a worker would, and verifies them."""
 
     def __init__(self) -> None:
         self.verifier = Verifier()
@@ -26,7 +27,8 @@ class Log:
         action = what
         if isinstance(what, State):
             lost = more.pop("lost", None)
-            boundary = Boundary(state=what, reason="TEST", lost=lost)
+            reason = more.pop("reason", Reason.DELIVERY_FAILED)
+            boundary = Boundary(state=what, reason=reason, lost=lost)
             action = Action.BOUNDARY
         facts = {
             "topic": "finery.book.tradable",
@@ -38,6 +40,7 @@ class Log:
             "sequence": sequence,
             "action": action,
             "boundary": boundary,
+            "sides": None if boundary else ([], []),
         }
         self.verifier.take(Seen(**{**facts, **more}))
         self.offset += 1
@@ -102,6 +105,41 @@ def test_a_later_gap_explains_a_hole_if_it_covers_it(
 
     assert log.result.explained == explained
     assert log.result.unexplained == 2 - explained
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.MISSING_TICKS, Reason.CONTRADICTION, Reason.UNREADABLE]
+)
+def test_what_never_had_a_sequence_explains_no_hole(log: Log, reason: Reason) -> None:
+    """Frames that were not passed on are not the records that are missing."""
+    after = log.live()
+    log.write(A, after + 2, Action.UPDATE)
+    log.write(A, after + 3, State.GAP, reason=reason, lost=5)
+    log.write(A, after + 4, State.GAP, reason=reason)
+
+    assert (log.result.unexplained, len(log.result.gaps)) == (2, 2)
+
+
+@pytest.mark.parametrize("reason", [Reason.UNSUBSCRIBED, Reason.VENUE_REFUSED])
+def test_a_venue_that_lets_go_explains_no_hole(log: Log, reason: Reason) -> None:
+    """Only with a number, at a planned end, do these speak of records."""
+    after = log.live()
+    log.write(A, after + 1, State.GAP, reason=reason)
+    assert log.result.unexplained == 1
+
+    log.write(A, after + 2, State.GAP, reason=reason, lost=1)
+    assert log.result.complete
+
+
+@pytest.mark.parametrize("reason", [Reason.CONNECTION_LOST, Reason.KAFKA_SLOW])
+def test_what_is_lost_on_the_way_explains_a_hole_without_a_number(
+    log: Log, reason: Reason
+) -> None:
+    """Where a connection broke off or Kafka was away, the number may not be known."""
+    after = log.live()
+    log.write(A, after + 2, State.GAP, reason=reason)
+
+    assert log.result.complete
 
 
 def test_losses_told_bit_by_bit_explain_one_hole(log: Log) -> None:
@@ -223,6 +261,8 @@ def test_a_second_partition_is_a_fault(log: Log) -> None:
         ),
         ([State.BINDING, State.LIVE, State.BINDING], "BINDING follows on LIVE"),
         ([State.BINDING, State.REFUSED, State.LIVE], "LIVE follows on REFUSED"),
+        ([State.BINDING, State.REFUSED, Action.UPDATE], "DATA follows on REFUSED"),
+        ([State.BINDING, State.REFUSED, Action.SNAPSHOT], "WHOLE follows on REFUSED"),
         ([State.BINDING, State.ENDED, Action.UPDATE], "DATA follows on ENDED"),
         ([State.BINDING, State.ENDED, State.BINDING], "BINDING follows on ENDED"),
     ],
@@ -246,6 +286,7 @@ def test_boundaries_out_of_order_are_a_fault(
         [State.BINDING, State.LIVE, State.GAP, State.BINDING, State.LIVE],
         [State.BINDING, State.LIVE, State.GAP, Action.UPDATE, State.LIVE],
         [State.BINDING, State.REFUSED, State.BINDING, State.LIVE],
+        [State.BINDING, State.LIVE, State.REFUSED, State.BINDING, State.LIVE],
         [State.BINDING, State.STALE, State.GAP, State.ENDED],
     ],
 )
@@ -257,6 +298,36 @@ def test_lives_of_a_subscription_that_are_in_order(
         log.write(A, sequence, step)
 
     assert log.result.complete, log.result.examples
+
+
+@pytest.mark.parametrize("before", [State.BINDING, State.REFUSED])
+@pytest.mark.parametrize("action", [Action.SNAPSHOT, Action.UPDATE, Action.EXECUTE])
+def test_what_stands_alone_may_come_before_live(
+    log: Log, before: State, action: Action
+) -> None:
+    """A value or a deal needs no state, so it is passed on whenever it comes."""
+    for sequence, step in enumerate([State.BINDING, before, action, State.ENDED]):
+        log.write(A, sequence, step, **VALUE)
+
+    assert log.result.complete, log.result.examples
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [Action.ADD],
+        [State.SNAPSHOT_BEGIN, State.LIVE, State.GAP, State.BINDING, Action.EXECUTE],
+        [State.ENDED, Action.UPDATE],
+    ],
+)
+def test_a_list_needs_its_snapshot_first_and_nothing_comes_after_the_end(
+    log: Log, steps: list[object]
+) -> None:
+    """Framed snapshots show that a subscription is a list, for good."""
+    for sequence, step in enumerate([State.BINDING, *steps]):
+        log.write(A, sequence, step, **VALUE)
+
+    assert log.result.disorder == 1
 
 
 def sides(bids: list[Level], asks: list[Level]) -> tuple[Any, Any]:
@@ -341,7 +412,7 @@ def test_after_a_hole_a_book_is_not_compared(log: Log) -> None:
 def test_gaps_are_listed_with_reason_and_loss(log: Log) -> None:
     """An announced gap is reported, hole or not."""
     after = log.live()
-    log.write(A, after, State.GAP, lost=7)
+    log.write(A, after, State.GAP, lost=7, reason="TEST")
     [gap] = log.result.gaps
 
     assert (gap.reason, gap.lost) == ("TEST", 7)

@@ -68,8 +68,27 @@ def test_check_connect_reports_each_dependency_in_a_line(
     lines = capsys.readouterr().out.splitlines()
 
     assert code == 1
-    assert lines[-2].startswith("ok      Kafka: 1 of 4 topics are there; missing: ")
+    assert lines[-2] == (
+        "ok      Kafka: 1 of 5 topics are there; the worker will create"
+        " feedbridge.dead-letter, feedbridge.feed-state, feedbridge.subscriptions,"
+        " finery.status"
+    )
     assert lines[-1].startswith("FAILED  desk: ")
+
+
+def test_check_connect_fails_where_the_worker_would(
+    topic: Topic, login: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Topics that are missing and that no worker may create are a failure."""
+    with topic.config.open("a") as file:
+        file.write("topics: {create: false}\n")
+    argv = ["check", "--connect", "--json", "--config", str(topic.config)]
+    code = cli.main(argv)
+    answers = json.loads(capsys.readouterr().out)["answers"]
+
+    assert code == 5
+    assert (answers[0]["part"], answers[0]["ok"]) == ("Kafka", False)
+    assert answers[0]["detail"].startswith("topics missing: feedbridge.dead-letter, ")
 
 
 GROUP = """

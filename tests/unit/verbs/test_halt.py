@@ -93,6 +93,18 @@ def test_an_unknown_account_is_refused(
     assert desk.run("halt", "desk", "--halt-cancels", "--cancel-all") == 2
 
 
+def test_a_command_line_that_cannot_be_carried_out_halts_nobody(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which topic to cancel on must be clear before the halt is written."""
+    text = desk.config.read_text()
+    desk.config.write_text(text + "  other: {responses: others, accounts: [desk]}\n")
+    assert desk.run("halt", "desk", "--cancel-all") == 2
+    assert "choose one of desk on finery.commands, desk on" in capsys.readouterr().err
+    assert desk.run("reduce", "desk") == 0
+    assert controls(desk.kafka, 1)[0][1].state is Trading.REDUCING
+
+
 def test_without_the_control_topic_nobody_is_told_to_be_halted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

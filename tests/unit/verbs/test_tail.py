@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
+import confluent_kafka as ck
 import pytest
 
 from bridge import cli
+from bridge.core.orders import Outcome, Phase
+from bridge.embedded import EmbeddedKafka
+from tests.embedded.responder import PARTITIONS, RESPONSES, Responder
+from tests.unit.verbs.orders import settings_file
 from tests.unit.verbs.topic import TOPIC, Topic
+
+DEAD = "feedbridge.dead-letter"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def tail(topic: Topic, *more: str) -> int:
@@ -85,6 +95,77 @@ def test_what_is_not_ours_is_shown_as_it_is(
 
     assert line["raw"] == "hello\\xff"
     assert "not written by feedbridge" in line["error"]
+
+
+class Others:
+    """Topics that hold no feed records, and the verb on them."""
+
+    def __init__(self, kafka: EmbeddedKafka, folder: Path) -> None:
+        self.responder = Responder(kafka)
+        self.bootstrap = kafka.bootstrap
+        self.config = settings_file(kafka, folder)
+
+    def respond(self) -> None:
+        """Write the same response twice, first without headers and then with them."""
+        said = {"outcome": Outcome.UNRESOLVED, "code": "AMBIGUOUS"}
+        self.responder.write("r-1", 0, 7, Phase.FINAL, **said)
+        self.responder.headers = [("traceparent", TRACE.encode())]
+        self.responder.write("r-2", 0, 8, Phase.FINAL, **said)
+
+    def lines(self, capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+        argv = ["tail", *words, "--from", "beginning", "--config", str(self.config)]
+        assert cli.main(argv) == 0
+        return capsys.readouterr().out.splitlines()
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> Iterator[Others]:
+    with EmbeddedKafka(topics={RESPONSES: PARTITIONS, DEAD: 1}) as kafka:
+        yield Others(kafka, tmp_path)
+
+
+def test_a_response_is_decoded_with_headers_and_without(
+    others: Others, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Headers stand beside the record; they do not make it raw bytes."""
+    others.respond()
+    plain, traced = map(json.loads, others.lines(capsys, RESPONSES))
+
+    assert plain["record"]["code"] == traced["record"]["code"] == "AMBIGUOUS"
+    assert traced["record"]["reqId"] == "r-2"
+    assert traced["headers"] == {"traceparent": TRACE}
+    assert "headers" not in plain
+
+
+def test_a_table_line_of_a_response_names_what_an_operator_looks_for(
+    others: Others, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Account, command, outcome, when it was sent, and the order's id."""
+    others.respond()
+    others.responder.raw(b"r-3", 0, None)
+    *told, last = others.lines(capsys, RESPONSES, "--table")
+
+    for number, line in enumerate(told, 1):
+        assert line.partition("  ")[2] == (
+            f"account=desk reqId=r-{number} method=add phase=FINAL outcome=UNRESOLVED"
+            " code=AMBIGUOUS sentAt=1970-01-01T00:00:00.003Z clientOrderId=77 text=fine"
+        )
+    assert last.endswith(f"{RESPONSES}[0]@2  r-3: no value")
+
+
+def test_a_dead_letter_shows_why_and_the_frame(
+    others: Others, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The headers say why; what would steer a terminal is replaced in the table."""
+    headers = {"reason": "NOT_JSON", "error": "odd", "source": "desk", "part": "1/1"}
+    producer = ck.Producer({"bootstrap.servers": others.bootstrap})
+    producer.produce(DEAD, b'{"a\x1b[2J', headers=list(headers.items()))
+    assert producer.flush(10) == 0
+    [line] = map(json.loads, others.lines(capsys, DEAD))
+    [shown] = others.lines(capsys, DEAD, "--table")
+
+    assert (line["headers"], line["raw"]) == (headers, '{"a\x1b[2J')
+    assert shown.endswith('source=desk reason=NOT_JSON error=odd part=1/1 {"a?[2J')
 
 
 def test_a_topic_that_is_not_there_is_exit_5(

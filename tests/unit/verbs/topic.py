@@ -28,6 +28,7 @@ class Topic:
         self.prefix = self.encoder.prefix(
             ("desk", "book.tradable:BTC-USD", CONNECTION, "BTC-USD")
         )
+        self.bootstrap = kafka.bootstrap
         self.producer = ck.Producer({"bootstrap.servers": kafka.bootstrap})
         self.config = folder / "settings.yaml"
         self.config.write_text(
