@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bridge.app.samples import Looked, samples
 from bridge.app.view import Running, Watcher
@@ -13,20 +13,23 @@ from bridge.app.web import (
     JSON,
     Fresh,
     described,
+    encoded,
     events,
     metrics,
     page,
     probe,
+    probed,
     text,
 )
 from bridge.config.sections import Http
 from bridge.core.health import Part, Step, View, alive, parts, started
 from bridge.edge.clock import Clock
-from bridge.edge.http import Routes, Server
+from bridge.edge.http import Route, Routes, Server
 from bridge.edge.logs import Log
 from bridge.edge.process import usage
 
 NS = 1_000_000_000
+T = TypeVar("T")
 
 
 class Seen(NamedTuple):
@@ -51,7 +54,7 @@ class Site:
         self._watcher = Watcher(worker.vitals)
         self._started_s = worker.clock.now().wall_ns / NS
         self._faults: set[str] = set()
-        self._status = self._fresh(lambda: json.dumps(worker.status()))
+        self._status = self._text(lambda: json.dumps(worker.status()))
         self.server = Server(self._routes())
 
     async def open(self, http: Http) -> None:
@@ -96,18 +99,21 @@ class Site:
             "/livez": self._probe(alive),
             "/readyz": self._probe(parts),
             "/startupz": self._probe(started),
-            "/metrics": metrics(self._fresh(self.metrics)),
+            "/metrics": metrics(self._text(self.metrics)),
             "/status": text(JSON, self._status),
         }
         return Routes(answers, {"/events": events(self._status)}, self._failed)
 
-    def _probe(self, judge: Callable[[View], list[Part]]) -> Callable[[str], Any]:
-        return probe(lambda: judge(self._view()), self._worker.log.redactor.clean)
-
-    def _fresh(self, make: Callable[[], str]) -> Fresh:
-        clock = self._worker.clock
+    def _probe(self, judge: Callable[[View], list[Part]]) -> Route:
         clean = self._worker.log.redactor.clean
-        return Fresh(make, clean, lambda: clock.now().mono_ns)
+        return probe(self._fresh(lambda: probed(judge(self._view()), clean)))
+
+    def _text(self, make: Callable[[], str]) -> Fresh[bytes]:
+        clean = self._worker.log.redactor.clean
+        return self._fresh(lambda: encoded(make(), clean))
+
+    def _fresh(self, make: Callable[[], T]) -> Fresh[T]:
+        return Fresh(make, lambda: self._worker.clock.now().mono_ns)
 
     def _failed(self, path: str, error: Exception) -> None:
         """Log a fault of ours, each kind once: whoever asks may ask often."""

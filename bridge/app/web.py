@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.resources
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
 from bridge.core.exposition import CONTENT_TYPE
@@ -27,42 +27,57 @@ TYPES = {
 }
 
 Clean = Callable[[str], str]
+T = TypeVar("T")
 
 
-class Fresh:
-    """Text that is made anew at most twice a second, and cleaned of secrets."""
+class Fresh(Generic[T]):
+    """A value that is made anew at most twice a second, however many ask for it."""
 
-    def __init__(
-        self, make: Callable[[], str], clean: Clean, mono_ns: Callable[[], int]
-    ) -> None:
+    def __init__(self, make: Callable[[], T], mono_ns: Callable[[], int]) -> None:
         """Nothing is made before it is asked for."""
-        self._make, self._clean, self._mono_ns = make, clean, mono_ns
-        self._until_ns = -1
-        self._body = b""
+        self._make, self._mono_ns = make, mono_ns
+        self._made: tuple[int, T] | None = None  # until when it holds, and what it is
 
-    def __call__(self) -> bytes:
-        """Return the text as UTF-8."""
+    def __call__(self) -> T:
+        """Return the value."""
         now_ns = self._mono_ns()
-        if now_ns >= self._until_ns:
-            self._body = self._clean(self._make()).encode(errors="replace")
-            self._until_ns = now_ns + FRESH_NS
-        return self._body
+        if self._made is None or now_ns >= self._made[0]:
+            self._made = (now_ns + FRESH_NS, self._make())
+        return self._made[1]
 
 
-def probe(parts: Callable[[], list[Part]], clean: Clean) -> Route:
-    """Answer 200 when all parts are well, else 503 with a line for each that is not.
+class Probed(NamedTuple):
+    """The two answers of a probe."""
 
-    With `format=json` all parts are told.
+    plain: Answer
+    as_json: Answer
+
+
+def probed(parts: list[Part], clean: Clean) -> Probed:
+    """Return 200 when all parts are well, else 503 with a line for each that is not.
+
+    In JSON all parts are told.
     """
+    status = 200 if all(part.ok for part in parts) else 503
+    return Probed(
+        Answer(status, TEXT, encoded(_as_text(parts), clean)),
+        Answer(status, JSON, encoded(_as_json(parts), clean)),
+    )
+
+
+def probe(found: Callable[[], Probed]) -> Route:
+    """Answer in JSON with `format=json`, else in plain text."""
 
     def answer(query: str) -> Answer:
-        found = parts()
-        status = 200 if all(part.ok for part in found) else 503
-        if parse_qs(query).get("format") == ["json"]:
-            return Answer(status, JSON, clean(_as_json(found)).encode())
-        return Answer(status, TEXT, clean(_as_text(found)).encode(errors="replace"))
+        as_json = parse_qs(query).get("format") == ["json"]
+        return found().as_json if as_json else found().plain
 
     return answer
+
+
+def encoded(made: str, clean: Clean) -> bytes:
+    """Return a text as UTF-8, cleaned of secrets."""
+    return clean(made).encode(errors="replace")
 
 
 def _as_text(parts: Iterable[Part]) -> str:

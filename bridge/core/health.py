@@ -137,9 +137,12 @@ def alive(view: View) -> list[Part]:
 
 
 def started(view: View) -> list[Part]:
-    """Return the one part that says whether the worker was ever prepared."""
-    ready = view.step is not Step.PREPARING
-    return [Part("worker", ok=ready, why="" if ready else view.waits_for or view.step)]
+    """Return the one part that says whether the start is over, or needs others.
+
+    A worker that waits for Kafka or the registry would gain nothing from another start.
+    """
+    busy = view.step is Step.PREPARING and not view.waits_for
+    return [Part("worker", ok=not busy, why=view.step if busy else "")]
 
 
 def _worker(view: View) -> Iterator[Part]:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import socket
 import ssl
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from bridge.edge.clock import wall_ns
-from bridge.edge.transport import Peer, TransportOptions
-from bridge.errors import ConfigError, VenueUnreachable
+from bridge.edge.transport import Peer, TransportOptions, UpgradeRefused
+from bridge.errors import BridgeError, ConfigError, VenueUnreachable
 
 HEAD_LIMIT = 16 * 1024
 DEFAULT_PORTS = {"ws": 80, "wss": 443, "http": 80}
@@ -62,10 +64,27 @@ class Opening:
         self.step = "tls"
         return {
             "sock": sock,
-            "ssl": ssl.create_default_context(cafile=self.options.tls_ca_file),
+            "ssl": trust(self.options.tls_ca_file),
             "server_hostname": self.host,
             "ssl_shutdown_timeout": self.options.close_timeout_s,
         }
+
+
+def trust(ca_file: str | None) -> ssl.SSLContext:
+    """Return the TLS context of a CA file as it is now; None is the system's own.
+
+    Raises:
+        OSError: the file cannot be read, or holds no certificates.
+    """
+    known = ssl.get_default_verify_paths()
+    path = ca_file or known.cafile or known.capath
+    return _trust(ca_file, Path(path).stat().st_mtime_ns if path else 0)
+
+
+@functools.lru_cache(maxsize=8)
+def _trust(ca_file: str | None, _changed_ns: int) -> ssl.SSLContext:
+    # Reading a system's authorities holds the loop up for 40 ms.
+    return ssl.create_default_context(cafile=ca_file)
 
 
 def meet(step: Opening, transport: asyncio.BaseTransport, date: str) -> None:
@@ -84,7 +103,7 @@ def _ahead_s(date: str) -> float | None:
     """Return how far ahead a Date header is; its clock had gone on by half a second."""
     try:
         return parsedate_to_datetime(date).timestamp() + 0.5 - wall_ns() / 1e9
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # it is no date
         return None
 
 
@@ -106,7 +125,9 @@ async def opening(
     except TimeoutError as error:
         message = f"{step.step}: timeout, not done within {options.open_timeout_s:g} s"
         raise VenueUnreachable(step.where, message) from error
-    except (OSError, EOFError) as error:
+    except (BridgeError, UpgradeRefused):
+        raise
+    except Exception as error:  # unforeseen: it ends the attempt alone
         raise step.trouble(error) from error
     finally:
         if sock is not None and not step.taken:

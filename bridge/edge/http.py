@@ -60,6 +60,7 @@ class Server:
         self._tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._silent: dict[asyncio.Task[None], None] = {}  # the oldest first
         self._local = True
+        self._closing = False
 
     @property
     def connections(self) -> int:
@@ -91,6 +92,7 @@ class Server:
         """Stop listening, and drop every connection at once."""
         if self._server is None:
             return
+        self._closing = True
         self._server.close()
         for task, writer in self._tasks.items():
             writer.transport.abort()
@@ -103,6 +105,9 @@ class Server:
     def _accept(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        if self._closing:  # asyncio had accepted it before it was told
+            writer.transport.abort()
+            return
         if len(self._tasks) >= self._limits.connections and not self._make_room():
             self.turned_away += 1
             writer.transport.abort()

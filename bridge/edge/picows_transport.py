@@ -28,6 +28,8 @@ from bridge.edge.transport import (
     PING,
     PROTOCOL_ERROR,
     TOO_BIG,
+    UNREAD,
+    UNSENT_BYTES,
     End,
     Keepalive,
     TransportOptions,
@@ -117,6 +119,7 @@ class PicowsTransport(picows.WSListener):
         await creator()(lambda: answer, **step.take(sock))
         step.step = "upgrade"
         self._transport = answer.transport
+        self._transport.set_write_buffer_limits(high=UNSENT_BYTES)
         try:
             response = await answer.response
             chosen = response.headers.get("Sec-WebSocket-Protocol")
@@ -170,6 +173,15 @@ class PicowsTransport(picows.WSListener):
         except Exception as error:  # noqa: BLE001 - comes out of wait_closed
             self._end.fail(error)
             self._give_up("the receiver failed")
+
+    @override
+    def pause_writing(self) -> None:
+        """Take the full write buffer for what it is."""
+        self._give_up(UNREAD)
+
+    @override
+    def resume_writing(self) -> None:
+        """Do nothing: after `pause_writing` nothing is sent any more."""
 
     @override
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:

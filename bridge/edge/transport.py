@@ -8,6 +8,8 @@ Rules of both transports, checked by one set of tests:
 - An exception raised by the receiver ends the connection and comes out of
   `wait_closed`.
 - While paused, the end of the connection may go unnoticed until it is read again.
+- When more than `UNSENT_BYTES` wait because the venue does not read, the connection is
+  given up; a venue that pings and reads no pong would fill the memory.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ NO_CODE = 1005
 ABNORMAL = 1006
 TOO_BIG = 1009
 BODY_LIMIT = 4096
+UNSENT_BYTES = 1024 * 1024
+UNREAD = f"the venue does not read: more than {UNSENT_BYTES} bytes wait for it"
 USER_AGENT = "feedbridge"
 
 # What of a refusal's headers may be told: nothing that could echo a credential.

@@ -31,6 +31,8 @@ from bridge.edge.transport import (
     ABNORMAL,
     NORMAL,
     PING,
+    UNREAD,
+    UNSENT_BYTES,
     USER_AGENT,
     End,
     Keepalive,
@@ -163,6 +165,7 @@ class WebSocketsTransport(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the request."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=UNSENT_BYTES)
         request = self._protocol.connect()
         request.headers.setdefault("User-Agent", USER_AGENT)
         request.headers.update(self._handshake.headers)
@@ -181,6 +184,11 @@ class WebSocketsTransport(asyncio.Protocol):
             self._take(events)
         else:
             self._hold(events)
+
+    @override
+    def pause_writing(self) -> None:
+        """Take the full write buffer for what it is."""
+        self._give_up(UNREAD)
 
     @override
     def eof_received(self) -> None:
@@ -252,6 +260,8 @@ class WebSocketsTransport(asyncio.Protocol):
 
     def _write(self) -> None:
         for data in self._protocol.data_to_send():
+            if self._transport.is_closing():
+                return  # asyncio would log each write
             if data:
                 self._transport.write(data)
             elif self._transport.can_write_eof():

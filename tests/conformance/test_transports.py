@@ -16,6 +16,7 @@ from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
 from bridge.core.model import Handshake, Transport
+from bridge.edge.transport import Peer
 from bridge.edge.websocket import TransportOptions, UpgradeRefused, connect
 from bridge.errors import ConfigError, VenueUnreachable
 from tests.support.certificates import Certificates, make_certificates
@@ -526,6 +527,49 @@ def test_data_counts_as_life(options: TransportOptions, run: Run) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_server_that_pings_and_does_not_read_is_given_up(
+    options: TransportOptions,
+    run: Run,
+    certificates: Certificates,
+    scheme: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its pongs wait in memory, no more than a bound of them; then nothing is sent."""
+
+    async def main() -> None:
+        waiting = [0]
+
+        async def deaf(reader: asyncio.StreamReader, writer: Any) -> None:
+            writer.write(accept(await reader.readuntil(b"\r\n\r\n")))
+            writer.transport.pause_reading()
+            pings = Frame(Opcode.PING, b"x" * 125).serialize(mask=False) * 100
+            while True:
+                writer.write(pings)
+                await writer.drain()
+
+        def note() -> None:
+            raw: Any = transport
+            waiting.append(raw._transport.get_write_buffer_size())
+
+        receiver = Recorder()
+        receiver.on_end = note
+        trusting = dataclasses.replace(options, tls_ca_file=str(certificates.authority))
+        tls = {"ssl": server_tls(certificates)} if scheme == "wss" else {}
+        async with (
+            raw_server(deaf, **tls) as port,
+            connected(f"{scheme}://127.0.0.1:{port}/", receiver, trusting) as transport,
+        ):
+            closed = await transport.wait_closed()
+        assert closed.code == 1006
+        assert "does not read" in closed.detail
+        assert 64 * 1024 < max(waiting) <= MEGABYTE
+        said = [record.getMessage() for record in caplog.records]
+        assert not [text for text in said if "closed" in text or "send()" in text]
+
+    run(main())
+
+
 # -- the end
 
 
@@ -986,6 +1030,55 @@ def test_no_websocket_answer_is_unreachable(
         async with raw_server(serve_it) as port:
             with pytest.raises(VenueUnreachable, match="upgrade: "):
                 await connect(Handshake(ws(port)), Recorder(), options)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("date", "known"),
+    [
+        ("Sat, 01 Jan 2000 00:00:00 GMT", True),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", False),
+    ],
+)
+def test_the_servers_clock_is_told_where_it_shows_one(
+    options: TransportOptions, run: Run, date: str, known: bool
+) -> None:
+    """A Date that is none leaves the connection as it is."""
+
+    async def main() -> None:
+        async def serve_it(reader: asyncio.StreamReader, writer: Any) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(accept(head, f"Date: {date}"))
+            await reader.read()
+
+        peers: list[Peer] = []
+        curious = dataclasses.replace(options, on_peer=peers.append)
+        async with (
+            raw_server(serve_it) as port,
+            connected(ws(port), Recorder(), curious),
+        ):
+            ahead_s = peers[0].clock_ahead_s
+        assert (ahead_s is not None) is known
+        assert ahead_s is None or ahead_s < -1e8
+
+    run(main())
+
+
+def test_any_trouble_of_an_opening_names_its_step(
+    options: TransportOptions, run: Run
+) -> None:
+    """What nobody foresaw ends the attempt, and no more than that."""
+
+    async def main() -> None:
+        def trip(_: Peer) -> None:
+            raise OverflowError("a number of the server's")
+
+        tripping = dataclasses.replace(options, on_peer=trip)
+        async with serving(silent) as port:
+            with pytest.raises(VenueUnreachable, match="upgrade: a number") as caught:
+                await connect(Handshake(ws(port)), Recorder(), tripping)
+        assert isinstance(caught.value.__cause__, OverflowError)
 
     run(main())
 

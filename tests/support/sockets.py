@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from bridge.core.model import Handshake, Transport
 from bridge.edge.websocket import TransportOptions, connect
@@ -57,7 +58,7 @@ async def connected(
 
 
 @contextlib.asynccontextmanager
-async def raw_server(serve: Serve) -> AsyncIterator[int]:
+async def raw_server(serve: Serve, **named: Any) -> AsyncIterator[int]:
     """Serve plain TCP with a function; hands out the port."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -74,7 +75,7 @@ async def raw_server(serve: Serve) -> AsyncIterator[int]:
             writer.transport.abort()
             tasks.discard(task)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, **named)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

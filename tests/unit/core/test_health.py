@@ -112,8 +112,15 @@ def test_the_broken_parts_come_first() -> None:
 def test_before_it_is_prepared_it_says_what_it_waits_for() -> None:
     view = View(step=Step.PREPARING, waits_for="kafka_unreachable: no broker")
     assert wrong(view) == ["worker: kafka_unreachable: no broker"]
-    assert [part.ok for part in started(view)] == [False]
     assert all(part.ok for part in alive(view))
+
+
+def test_a_start_is_under_way_until_it_is_over_or_waits_for_others() -> None:
+    """To be killed for what Kafka or the registry lacks would mend nothing."""
+    busy = View(step=Step.PREPARING)
+    assert [(part.ok, part.why) for part in started(busy)] == [(False, "preparing")]
+    for why in ("kafka_unreachable: no broker", "registry_unreachable: refused"):
+        assert all(part.ok for part in started(replace(busy, waits_for=why)))
 
 
 def test_while_it_stops_it_is_alive_and_not_ready() -> None:

@@ -315,6 +315,40 @@ def test_the_end_waits_for_nobody(run: Run) -> None:
     assert run(story()) < 0.5
 
 
+@pytest.mark.parametrize("turns", [3, 4, 5])
+def test_a_connection_that_comes_with_the_end_is_dropped(run: Run, turns: int) -> None:
+    """After so many turns of the loop asyncio has it, and then we do; nobody serves it.
+
+    In the turns before, asyncio drops it by itself.
+    """
+
+    async def story() -> tuple[bool, list[str]]:
+        made = Desk(QUICK._replace(head_s=60.0))
+        await made.server.open("127.0.0.1", 0)
+        with socket.create_connection(("127.0.0.1", made.port)) as late:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(5.0):
+                await made.server.close()
+            await asyncio.sleep(0.05)
+            late.settimeout(0)
+            return ended(late), [t.get_name() for t in asyncio.all_tasks()]
+
+    closed, names = run(story())
+    assert closed
+    assert "http" not in names
+
+
+def ended(sock: socket.socket) -> bool:
+    """Tell whether the other side has let go."""
+    try:
+        return sock.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
 def test_a_port_in_use_is_a_problem_of_the_settings(run: Run) -> None:
     async def story() -> None:
         async with desk() as at:
