@@ -8,7 +8,8 @@
     ├── SchemaError             schema or registry disagrees; exit 4
     │   └── RegistryUnreachable registry away: wait and try again
     ├── KafkaError              broker, topic or producer; exit 5
-    └── Undelivered             something was left undelivered at the end; exit 6
+    ├── Undelivered             something was left undelivered at the end; exit 6
+    └── Unexpected              a fault of ours, by where it came out; exit 1
 
 The class docstring is the default message. A message says what was seen, what was
 expected, where, and what to do; it never holds a secret.
@@ -82,6 +83,11 @@ class RegistryUnreachable(SchemaError):
     retry = True
     code = "REGISTRY_UNREACHABLE"
 
+    def __init__(self, message: str = "", status: int | None = None) -> None:
+        """Keep HTTP's status, where one came."""
+        super().__init__(message)
+        self.status = status
+
 
 class KafkaError(BridgeError):
     """Kafka refused or lost something."""
@@ -95,3 +101,19 @@ class Undelivered(BridgeError):
 
     exit_code = 6
     code = "UNDELIVERED"
+
+
+class Unexpected(BridgeError):
+    """A fault of ours, or of a library: an error that nobody foresaw."""
+
+    code = "UNEXPECTED"
+
+    def __init__(self, where: str, cause: BaseException | None) -> None:
+        """Name the task or callback that let `cause` out."""
+        super().__init__(f"unexpected: {where}: {cause!r}")
+        self.__cause__ = cause
+
+
+def named(where: str, error: BaseException) -> BridgeError:
+    """Return an error as one of ours: itself, or as unexpected where it came out."""
+    return error if isinstance(error, BridgeError) else Unexpected(where, error)

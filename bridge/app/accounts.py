@@ -26,8 +26,10 @@ from bridge.core.orders import (
 from bridge.core.policy import Breaker, Rate, refusal_in
 from bridge.core.refusals import refuse
 from bridge.edge.websocket import connect
+from bridge.errors import SchemaError
 from bridge.flow.connection import Connection, Log
-from bridge.flow.desk import Desk
+from bridge.flow.desk import Desk, Patience
+from bridge.flow.lease import FOREVER_NS, Lease
 from bridge.flow.pacer import Clock
 from bridge.venues.base import OrderSession, OrderVenue, Session, Source
 
@@ -46,6 +48,7 @@ class Guards(NamedTuple):
     rate: Rate
     breaker: Breaker
     answer_timeout_ms: int
+    settle_ms: int
     max_waiting: int
     user_timeout_ms: int
 
@@ -66,18 +69,15 @@ class Account:
         self.control: Control | None = None
         self.control_read = False
         self.instruments: Mapping[str, Steps] | None = None
-        self.desk = Desk(
-            venue,
-            source.name,
-            guards.answer_timeout_ms,
-            guards.max_waiting,
-            self._last_look,
-            parts.log,
+        patience = Patience(
+            guards.answer_timeout_ms, guards.settle_ms, guards.max_waiting
         )
+        self.desk = Desk(venue, source.name, patience, self, parts.log)
         self.venue = venue
         self._parts = parts
         self._guards = guards
         self._ask_at_ns = 0
+        self._unread = ""
         self.user_timeout_ms = guards.user_timeout_ms
 
     # -- what a command meets
@@ -90,15 +90,15 @@ class Account:
             return "RESPONSES_BLOCKED"
         if code := self._state_code(command.lane):
             return code
-        if command.lane is not Lane.NEW or command.kind is Kind.READ:
+        if not _guarded(command):
             return None
         if not self._guards.breaker.closed(now.mono_ns):
             return "TOO_MANY_REJECTIONS"
         return None if self._guards.rate.take(now.mono_ns) else "RATE_LIMITED"
 
-    def answered_with(self, result: Result, now: Now) -> None:
-        """Let the breaker count what the venue says of new orders."""
-        if result.evidence is not Evidence.REPLY or result.code in UNMATCHED:
+    def heard(self, command: Command, result: Result, now: Now) -> None:
+        """Let the breaker count what the venue answers to new orders."""
+        if not _guarded(command) or result.code in UNMATCHED:
             return
         if result.outcome is Outcome.REJECTED:
             self._guards.breaker.rejected(now.mono_ns)
@@ -119,7 +119,7 @@ class Account:
             return None
         return refusal_in(control.state, lane, halt_cancels=control.halt_cancels)
 
-    def _last_look(self, command: Command, _now: Now) -> Result | None:
+    def last_look(self, command: Command, now: Now) -> Result | None:  # noqa: ARG002 - flow.desk.Keeper
         """Right before the socket write: only the trading state may have changed."""
         code = self._state_code(command.lane)
         if code is None:
@@ -155,10 +155,24 @@ class Account:
         )
 
     def answered(self, _key: Key, result: Result, now: Now) -> None:
-        """Take the instruments; ask again in a minute."""
-        if result.outcome is Outcome.DONE:
-            self.instruments = self.venue.steps(result.body)
+        """Take the instruments; ask again in a minute, or soon if they do not fit."""
+        if result.outcome is Outcome.DONE and self._learn(result.body):
             self._ask_at_ns = now.mono_ns + REFRESH_NS
+
+    def _learn(self, body: str) -> bool:
+        """Take the instruments, or keep those that are known; said once."""
+        try:
+            self.instruments, self._unread = self.venue.steps(body), ""
+        except SchemaError as error:
+            if not self._unread:
+                self._parts.log(
+                    "instruments_unread",
+                    level="warning",
+                    account=self.name,
+                    why=str(error),
+                )
+            self._unread = str(error)
+        return not self._unread
 
     def sent(self, key: Key, connection: str, now: Now) -> None:
         """Nothing to note: asking twice is harmless."""
@@ -180,11 +194,17 @@ class Account:
         """Nothing to note: nothing is looked up for this question."""
 
 
+def _guarded(command: Command) -> bool:
+    """Tell whether rate and breaker are for this command: new orders and the like."""
+    return command.lane is Lane.NEW and command.kind is not Kind.READ
+
+
 class OrderParts:
     """What the feed loop of an order connection is given; see `flow.feed.Parts`.
 
     It shares the worker's parts, but neither the pause nor the cut of the feeds: a slow
-    book never delays an order.
+    book never delays an order. Nor do its connections have the lease of the shares: no
+    other worker writes their sequences, and the claims decide what may be sent.
     """
 
     def __init__(self, parts: Parts, account: Account, user_timeout_ms: int) -> None:
@@ -194,6 +214,7 @@ class OrderParts:
         self._parts = parts
         self._account = account
         self._user_timeout_ms = user_timeout_ms
+        self._lease = Lease(FOREVER_NS, parts.clock.now)
 
     def session(self, plan: Plan, resume: Mapping[str, int]) -> Session:
         """Make the session of one attempt, its secrets read afresh."""
@@ -202,7 +223,7 @@ class OrderParts:
 
     def connection(self, plan: Plan, session: Session) -> Connection:
         """Make the connection of one attempt."""
-        return self._parts.connection(plan, session)
+        return self._parts.connection(plan, session, self._lease)
 
     async def may_connect(self) -> None:
         """Connect at any time."""
@@ -226,7 +247,7 @@ class OrderParts:
         """Return what the end of `old` would cost now, or what `new` still lacks."""
         session = cast("OrderSession", new.session)
         lacks = "" if session.ready else "the new connection is not ready yet"
-        return self._account.desk.business or lacks
+        return self._account.desk.business(self.clock.now()) or lacks
 
     def backoff(self) -> Backoff:
         """Make the reconnect delays of the connection."""

@@ -61,17 +61,12 @@ class Checks:
         rules.order_ids.add(read.key, read.order_id, read.received_ms)
         return read
 
-    def seen(self, entry: Entry, now: Now) -> None:
-        """Learn from the log which client order ids are in use, and what was said."""
+    def seen(self, entry: Entry, now: Now) -> None:  # noqa: ARG002 - flow.orders.Parts
+        """Learn from the log which client order ids are in use."""
         if entry.phase is Phase.CLAIMED:
             self._rules.order_ids.add(entry.key, entry.order_id, entry.claimed_ms)
-        elif entry.phase is Phase.FINAL and entry.result is not None:
-            if entry.result.outcome in NOT_SENT:
-                self._rules.order_ids.drop(entry.key, entry.order_id)
-            account = self._accounts.get(entry.key.account)
-            ours = entry.worker == self._parts.settings.worker.name
-            if account is not None and ours and entry.repeat_of is None:
-                account.answered_with(entry.result, now)
+        elif entry.phase is Phase.FINAL and _unsent(entry):
+            self._rules.order_ids.drop(entry.key, entry.order_id)
 
     def bury(self, message: Message, poison: flow.Poison, now: Now) -> None:
         """Keep a record's raw bytes with the reason why it is no command."""
@@ -98,6 +93,10 @@ class Checks:
             for name, steps in (self._accounts[account].instruments or {}).items()
         }
         return known or None
+
+
+def _unsent(entry: Entry) -> bool:
+    return entry.result is not None and entry.result.outcome in NOT_SENT
 
 
 def _raw(message: Message) -> RawCommand:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from bridge.config import Settings
 from bridge.config.plans import schema_of, wanted_topics
+from bridge.core.avro_wire import writer_of
 from bridge.core.backoff import Backoff
 from bridge.core.codec import Codec, confluent_header
 from bridge.core.envelope_values import COMMAND, CONTROL, RESPONSE, SUBSCRIPTION
@@ -17,6 +19,7 @@ from bridge.core.model import Plan
 from bridge.core.topics import topic_of
 from bridge.edge.admin import Admin, TopicSpec
 from bridge.edge.clock import Clock
+from bridge.edge.known_schemas import LOOK_UP_S, KnownSchemas
 from bridge.edge.registry import Login, Registry, subject_of, wait_for_ids
 from bridge.errors import KafkaError, SchemaError
 from bridge.flow.connection import Log
@@ -69,6 +72,34 @@ def login_of(settings: Settings) -> Login | None:
         password=registry.password_text(),
         ca_file=str(registry.ca_file or ""),
     )
+
+
+def schemas_by_id(
+    codec: Codec, destinations: Mapping[str, Destination]
+) -> dict[int, Mapping[str, Any]]:
+    """Return the schemas that are written to these, by the registry's ids."""
+    return {
+        schema_id: codec.schema(to.schema)
+        for to in destinations.values()
+        if (schema_id := writer_of(to.header).schema_id) is not None
+    }
+
+
+def known_schemas(
+    settings: Settings,
+    codec: Codec,
+    clock: Clock,
+    destinations: Mapping[str, Destination],
+) -> KnownSchemas:
+    """Return the schemas of ids: those of `destinations`, and what the registry has."""
+
+    def connect() -> Registry:
+        login = login_of(settings)
+        if login is None:
+            raise SchemaError("a schema id, but registry.url is not set")
+        return Registry(login._replace(timeout_s=LOOK_UP_S))
+
+    return KnownSchemas(schemas_by_id(codec, destinations), connect, clock)
 
 
 class Preparation:
@@ -124,27 +155,29 @@ class Preparation:
             for topic, schema in wanted.items()
         }
 
-    def schema_by_id(self, schema_id: int) -> Mapping[str, Any]:
-        """Return a schema of the registry; raises SchemaError where there is none."""
-        login = login_of(self._settings)
-        if login is None:
-            raise SchemaError(f"schema id {schema_id}, but registry.url is not set")
-        return Registry(login).schema(schema_id)
-
     async def _headers(self, wanted: Mapping[str, str]) -> dict[str, bytes]:
         login = login_of(self._settings)
         if login is None:
             header = self._codec.single_object_header
             return {topic: header(schema) for topic, schema in wanted.items()}
-        ids = await wait_for_ids(
-            Registry(login),
+        with closing(Registry(login)) as registry:
+            ids = await self._ids(registry, wanted)
+        return {topic: confluent_header(ids[subject_of(topic)]) for topic in wanted}
+
+    async def _ids(
+        self, registry: Registry, wanted: Mapping[str, str]
+    ) -> Mapping[str, int]:
+        """Return the id of each topic's schema, by subject."""
+        return await wait_for_ids(
+            registry,
             {subject_of(name): self._schemas[full] for name, full in wanted.items()},
             auto_register=self._settings.registry.auto_register,
             sleep=self._clock.sleep,
             delay=self._backoff.failed,
-            tell=lambda note: self._log(note.event, level="warning", **note.facts),
+            tell=lambda note: self._log(
+                note.event, **{"level": "warning", **note.facts}
+            ),
         )
-        return {topic: confluent_header(ids[subject_of(topic)]) for topic in wanted}
 
     async def _partitions(self, plans: Sequence[Plan]) -> Mapping[str, int]:
         """Return the partition count of every topic, creating what is missing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from secrets import SystemRandom
@@ -10,6 +11,7 @@ from typing import Any
 from bridge.app.accounts import Account, Guards, OrderParts
 from bridge.app.checks import Checks
 from bridge.app.destinations import Destination
+from bridge.app.order_venue import order_venue, shown
 from bridge.app.orders_view import account_view, topic_view
 from bridge.app.parts import UUID_CHANCE_BITS, Parts
 from bridge.app.tracing import Tracing
@@ -18,28 +20,26 @@ from bridge.core.claims import Claims
 from bridge.core.claims_case import Limits
 from bridge.core.codec import Codec
 from bridge.core.command_rules import Rules
-from bridge.core.envelopes import Reader, Shown, response_writer
+from bridge.core.envelopes import Reader, response_writer
 from bridge.core.identity import uuid7
 from bridge.core.model import Note, Now
 from bridge.core.order_ids import OrderIds
-from bridge.core.orders import Entry, Evidence, Phase
 from bridge.core.policy import Breaker, Rate
-from bridge.core.refusals import REFUSALS
 from bridge.edge.compacted import Follow
 from bridge.edge.group import Group, Membership, Progress
 from bridge.edge.journal import Journal
 from bridge.edge.kafka_options import KafkaClient, Options
+from bridge.edge.known_schemas import KnownSchemas
 from bridge.edge.producer import Budget, Failure, Producer
+from bridge.edge.reader_thread import Troubles
 from bridge.errors import BridgeError, KafkaError, SchemaError
 from bridge.flow import orders as flow
 from bridge.flow.feed import Feed
 from bridge.flow.outlet import DeadLetters
 from bridge.flow.pacer import Pacer
+from bridge.flow.second_try import sent_again
 from bridge.flow.trails import Headers
-from bridge.venues import VENUES
-from bridge.venues.base import OrderVenue
 
-VENUE = "finery"
 # A claim and its read-back pay every wait twice. What was not delivered is written anew
 # after `Limits.append_retry_ms`, so librdkafka must have given it up before that.
 AT_ONCE = {"linger.ms": 0, "delivery.timeout.ms": Limits().append_retry_ms - 2_000}
@@ -54,15 +54,17 @@ class OrderPaths:
         parts: Parts,
         codec: Codec,
         destinations: Mapping[str, Destination],
-        reader: Reader,
+        known: KnownSchemas,
         failed: Callable[[BridgeError], None],
     ) -> None:
         """Build everything; nothing is opened before `open`."""
         self.paths: dict[str, flow.OrderPath] = {}
+        self._answers: dict[str, flow.OrderPath] = {}  # by response topic
         self._parts = parts
         self._settings = parts.settings
         self._destinations = destinations
-        self._reader = reader
+        self._reader = Reader(codec, known.schema_by_id)
+        self._prepare = known.prepare
         self._failed = failed
         self._chance = SystemRandom()
         self._groups: dict[str, Group] = {}
@@ -71,14 +73,16 @@ class OrderPaths:
         self.producer = Producer(
             {**self._options, **AT_ONCE}, BUDGET, self._not_delivered, self._note
         )
+        self._troubles = Troubles(parts.clock, self._note)
         parts.orders_blocked = lambda: self.producer.above_high
         topics = parts.settings.topics
         part_bytes = parts.settings.dead_letter.part_kilobytes * 1000
         self._dead = DeadLetters(self.producer, topics.dead_letter, part_bytes)
         self.accounts = self._make_accounts()
         self._tracing = Tracing(parts)
+        control, note = self._on_control, self._note
         self._control = Follow(
-            self._options, topics.control, self._on_control, self._note, parts.clock
+            self._options, topics.control, control, note, parts.clock, known.prepare
         )
         for name, section in parts.settings.commands.items():
             self._add(name, section, codec)
@@ -116,12 +120,14 @@ class OrderPaths:
         if self.producer.fatal is not None:
             self._failed(self.producer.fatal)
 
-    async def close(self) -> None:
-        """Leave the groups, which lets every shelf finish; then end the readers."""
-        for group in self._groups.values():
-            await group.close()
-        for journal in self._journals:
-            await journal.close()
+    async def close(self, limit_s: float) -> None:
+        """Let every shelf finish, leave the groups, and then end the readers.
+
+        What is not finished within `limit_s` is a successor's; `tick` must go on.
+        """
+        await flow.finish(self.paths.values(), limit_s, self._parts.clock)
+        await asyncio.gather(*(group.close() for group in self._groups.values()))
+        await asyncio.gather(*(journal.close() for journal in self._journals))
         await self._control.close()
         await self._tracing.close()
 
@@ -198,10 +204,12 @@ class OrderPaths:
         membership = Membership(
             section.group, [topic], release_timeout_s=parts.release_wait_s + 2.0
         )
-        group = Group(self._options, membership, path, self._parts.clock)
-        journal = Journal(self._options, path, self._parts.clock)
+        options, clock = self._options, self._parts.clock
+        group = Group(options, membership, path, clock, self._prepare)
+        journal = Journal(options, path, clock, prepare=self._prepare)
         path.attach(group, journal)
         self.paths[topic] = path
+        self._answers[section.responses] = path
         self._groups[topic] = group
         self._journals.append(journal)
 
@@ -215,8 +223,10 @@ class OrderPaths:
         return Claims(self._settings.worker.name, epoch, limits)
 
     def _epoch(self) -> str:
-        now_ms = self._parts.clock.now().wall_ns // 1_000_000
-        return uuid7(now_ms, self._chance.getrandbits(UUID_CHANCE_BITS))
+        return uuid7(self._now_ms(), self._chance.getrandbits(UUID_CHANCE_BITS))
+
+    def _now_ms(self) -> int:
+        return self._parts.clock.now().wall_ns // 1_000_000
 
     def _check_partitions(self) -> None:
         """A response goes to the partition of its command: the counts must agree."""
@@ -244,8 +254,13 @@ class OrderPaths:
         self.producer.send(topic, value, req_id.encode(), number, at_ms, headers)
 
     def _not_delivered(self, failure: Failure) -> None:
-        for path in self.paths.values():
-            path.not_delivered(failure.topic, failure.partition, failure.value)
+        """Let the claims decide of a response; send copies and dead letters again."""
+        path = self._answers.get(failure.topic)
+        if path is not None:
+            path.not_delivered(failure.partition, failure.value)
+        lost = path is None and not sent_again(failure, self.producer, self._now_ms())
+        facts = {"topic": failure.topic, "code": failure.code, "lost": lost}
+        self._troubles.note("not_delivered", {"level": "error", **facts})
 
     def _on_control(self, key: bytes, value: bytes | None) -> None:
         account = self.accounts.get(key.decode(errors="replace"))
@@ -263,26 +278,6 @@ class OrderPaths:
         self._parts.log(note.event, **note.facts)
 
 
-def order_venue() -> OrderVenue:
-    """Return the one venue that takes orders."""
-    orders: OrderVenue = VENUES[VENUE].orders  # type: ignore[attr-defined]
-    return orders
-
-
-def shown(venue: OrderVenue, entry: Entry) -> Shown:
-    """Return what a response shows beside its entry: the typed result, the codes."""
-    said = entry.result
-    if said is None or entry.phase is Phase.CLAIMED:
-        return Shown()
-    known = REFUSALS.get(said.code)
-    # What was put together while reconciling is no reply: it goes out as JSON text.
-    replied = said.body and said.evidence is Evidence.REPLY
-    return Shown(
-        result=venue.typed(entry.method, said.body) if replied else None,
-        retriable=bool(known and known.retriable),
-    )
-
-
 def _guards(section: CommandTopic) -> Guards:
     return Guards(
         rate=Rate(section.orders_per_second),
@@ -290,6 +285,7 @@ def _guards(section: CommandTopic) -> Guards:
             section.max_rejections, round(section.rejection_pause_s * 1_000_000_000)
         ),
         answer_timeout_ms=section.answer_timeout_ms,
+        settle_ms=section.settle_ms,
         max_waiting=section.max_waiting,
         user_timeout_ms=section.user_timeout_ms,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from secrets import SystemRandom
 
-from bridge.app.destinations import Destination
+from bridge.app.destinations import Destination, schemas_by_id
 from bridge.app.logins import Logins
 from bridge.config import Settings
 from bridge.config.plans import schema_of
@@ -26,6 +26,7 @@ from bridge.core.routing import partition
 from bridge.core.tallies import Tallies
 from bridge.core.topics import topic_of
 from bridge.edge.clock import Clock
+from bridge.edge.fates import Place
 from bridge.edge.producer import Budget, Producer
 from bridge.edge.transport import Peer
 from bridge.edge.websocket import TransportOptions, connect
@@ -69,11 +70,13 @@ class Routing:
         """Route by the topic that `template` gives a subscription."""
         self._template = template
         self._destinations = dict(destinations)
+        self.schemas = schemas_by_id(codec, destinations)  # those that are written with
         self._codec = codec
 
     def add(self, destinations: Mapping[str, Destination]) -> None:
         """Know more topics from now on."""
         self._destinations |= destinations
+        self.schemas |= schemas_by_id(self._codec, destinations)
 
     def partitions(self, topic: str) -> int:
         """Return how many partitions a known topic has."""
@@ -132,12 +135,13 @@ class Parts:
         self._chance = SystemRandom()
         self.chance = self._chance.random
         self._nonce = Nonces(clock)
+        self._last_ms = 0
         self._sources = {(s.venue, s.name): s for s in settings.sources()}
         self.lease = Lease(lease_ns(settings), clock.now)
         self.routing = Routing(settings.topics.template, destinations, codec)
         self.losses = Losses(
             self.connections,
-            _owner(Decoder(codec)),
+            _owner(Decoder(codec, self.routing.schemas.__getitem__)),
             lambda: self._sinks.states,
             settings.topics.dead_letter,
             log,
@@ -179,12 +183,25 @@ class Parts:
             options={**source.options, "url": source.url, "resume": dict(resume)},
         )
 
-    def connection(self, plan: Plan, session: Session) -> Connection:
-        """Make the connection of one attempt, with an id and lanes of its own."""
+    def connection(
+        self, plan: Plan, session: Session, lease: Lease | None = None
+    ) -> Connection:
+        """Make the connection of one attempt, with an id and lanes of its own.
+
+        It has the lease of the shares, if not another one.
+        """
         now_ms = self.clock.now().wall_ns // 1_000_000
-        name = uuid7(now_ms, self._chance.getrandbits(UUID_CHANCE_BITS))
+        self._last_ms = max(self._last_ms + 1, now_ms)  # a clock may be set back
+        name = uuid7(self._last_ms, self._chance.getrandbits(UUID_CHANCE_BITS))
         outlet = Outlet(plan, name, self.routing.route, self._sinks)
-        return Connection(session, outlet, self._around)
+        around = self._around._replace(lease=lease or self.lease)
+        return Connection(session, outlet, around)
+
+    def places(self, plans: Iterable[Plan]) -> set[Place]:
+        """Return where the records and the states of these plans lie."""
+        known = [one for plan in plans for one in plan.subscriptions]
+        records = {self.routing.route(one).place(one) for one in known}
+        return records | {self._sinks.states.place(one) for one in known}
 
     async def may_connect(self) -> None:
         """Wait while Kafka cannot take records."""
@@ -201,8 +218,8 @@ class Parts:
         return source in self.welcomed
 
     def may_take_over(self, old: Connection, new: Connection) -> str:  # noqa: ARG002 - flow.feed_parts.Parts
-        """Let a connection take over at any time: feeds have nothing in flight."""
-        return ""
+        """Return why the socket of `old` may hold what was not read yet."""
+        return self.pressure.unread(self.clock.now())
 
     def left(self, connection: Connection) -> str:
         """Let the pressure forget the connection."""
@@ -269,9 +286,9 @@ def transport_options(settings: Settings) -> TransportOptions:
     )
 
 
-def _owner(decoder: Decoder) -> Callable[[bytes], tuple[str, str]]:
-    def read(value: bytes) -> tuple[str, str]:
+def _owner(decoder: Decoder) -> Callable[[bytes], tuple[str, str, str]]:
+    def read(value: bytes) -> tuple[str, str, str]:
         header = decoder.header(value)
-        return header.source, header.subscription
+        return header.source, header.subscription, header.connection
 
     return read

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.app.destinations import Preparation
 from bridge.app.parts import Parts
+from bridge.app.stopping import Stopping
 from bridge.app.wishes import Wishes
 from bridge.core.envelopes import Reader
 from bridge.core.model import Plan, Reason
@@ -24,6 +25,9 @@ from bridge.flow.pacer import Pacer
 # for so long, Kafka is away, and others that reach it must not be held back.
 CLOSE_S = 5.0
 SILENCE_S = 5.0
+# Whatever Kafka still acknowledges: a group that waits longer for one member's share
+# looks dead to its own watch (`core.health.THREAD_S`).
+HANDOVER_S = 18.0
 
 
 class Shares:
@@ -40,8 +44,8 @@ class Shares:
         """Build everything; nothing is opened before `open`."""
         self._parts = parts
         self._section = parts.settings.ownership
-        self._patience = Patience(SILENCE_S, parts.settings.kafka.flush_timeout_s)
         self.fleet = Fleet(self._feed, failed)
+        parts.losses.plans = lambda: [feed.plan for feed in self.fleet.feeds]
         self._pacer = pacer
         self.wishes = Wishes(parts, preparation, reader, self._adjust, failed)
         self.ownership = Ownership(
@@ -62,8 +66,8 @@ class Shares:
 
     @property
     def progress(self) -> Progress | None:
-        """Return how the member's reading thread is; None without a group."""
-        return self._group.progress if self._group else None
+        """Return how the member's reading thread is; None where none runs, or yet."""
+        return self._group.progress if self._group and self.wishes.known else None
 
     async def open(self) -> None:
         """Learn what is wanted, and begin to run it.
@@ -84,12 +88,14 @@ class Shares:
             self.member.lapsed()
         lease.renew()
 
-    async def close(self) -> None:
+    async def close(self, stopping: Stopping) -> None:
         """End everything in order, and only then leave the group."""
         if self.member is not None:
             self.member.leave()
-        await self.ownership.give(list(self.ownership.held), Reason.STOPPED)
-        await self._settled()
+        shares = list(self.ownership.held)
+        plans = self.ownership.plans(shares)
+        await self.ownership.give(shares, Reason.STOPPED)
+        await self._settled(plans, stopping.handover_s())
         if self._group is not None:
             await self._group.close()
         await self.wishes.close()
@@ -126,8 +132,12 @@ class Shares:
     def _adjust(self) -> None:
         self.ownership.adjust()
 
-    async def _settled(self) -> None:
-        if not await self._parts.producer.settled(self._patience):
+    async def _settled(
+        self, plans: Sequence[Plan], limit_s: float = HANDOVER_S
+    ) -> None:
+        patience = Patience(SILENCE_S, min(limit_s, HANDOVER_S))
+        places = self._parts.places(plans)
+        if not await self._parts.producer.settled(places, patience):
             self._parts.log("handover_unsettled", level="warning")
 
     def _join(self, failed: Callable[[BridgeError], None]) -> None:
@@ -146,7 +156,7 @@ class Shares:
             section.group,
             [parts.settings.topics.assignment],
             instance_id=name if section.static_membership else "",
-            release_timeout_s=CLOSE_S + self._patience.limit_s + 1.0,
+            release_timeout_s=CLOSE_S + HANDOVER_S + 1.0,
         )
         options = section.properties(parts.settings.kafka.properties())
         self._group = Group(options, membership, self.member, parts.clock)

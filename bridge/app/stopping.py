@@ -11,8 +11,10 @@ from bridge.edge.clock import Clock
 
 # Always given to Kafka, even when everything before it took the whole grace; and kept
 # back for what follows the flush.
-LEAST_FLUSH_S = 1.0
+LEAST_S = 1.0
 MARGIN_S = 1.0
+# For leaving the groups and closing their clients, behind the handover.
+LEAVE_S = 10.0
 
 
 class Stopping(asyncio.Event):
@@ -33,12 +35,18 @@ class Stopping(asyncio.Event):
             self._since_ns = self._clock.now().mono_ns
         super().set()
 
+    def handover_s(self) -> float:
+        """Return how long a stop may wait now for what was handed over."""
+        return max(LEAST_S, self._left_s() - LEAVE_S)
+
     def flush_s(self) -> float:
         """Return how long a flush that begins now may take, in seconds.
 
         What waited for Kafka before, at a handover, has used up a part of it.
         """
+        return max(LEAST_S, min(self._flush_s, self._left_s()))
+
+    def _left_s(self) -> float:
         now_ns = self._clock.now().mono_ns
         since_ns = now_ns if self._since_ns is None else self._since_ns
-        left_s = self._grace_s - MARGIN_S - (now_ns - since_ns) / 1e9
-        return max(LEAST_FLUSH_S, min(self._flush_s, left_s))
+        return self._grace_s - MARGIN_S - (now_ns - since_ns) / 1e9

@@ -126,7 +126,7 @@ def _link(feed: Feed, kind: str, *, is_open: bool) -> Link:
 def _unread(running: Running) -> Iterator[str]:
     """Name the logs without which nothing is begun, as far as they are not read."""
     settings = running.parts.settings
-    if settings.ownership.mode == "static" and not running.shares.ownership.held:
+    if not running.shares.wishes.known:
         yield settings.topics.subscriptions
     if not all(account.control_read for account in running.accounts.values()):
         yield settings.topics.control

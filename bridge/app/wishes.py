@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from bridge.core.envelopes import Reader
 from bridge.core.model import Note, Plan
 from bridge.edge.compacted import Follow
 from bridge.edge.kafka_options import KafkaClient, Options
-from bridge.errors import BridgeError, KafkaError, SchemaError
+from bridge.errors import BridgeError, KafkaError, SchemaError, named
 from bridge.flow.race import first
 from bridge.venues import VENUES
 from bridge.venues.base import Source
@@ -62,6 +62,11 @@ class Wishes:
         self._homeless: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def known(self) -> bool:
+        """Tell whether the topic was read to its end, so that `sources` is whole."""
+        return self._task is not None
+
     async def open(self) -> None:
         """Read the topic to its end, and follow it from there.
 
@@ -91,13 +96,14 @@ class Wishes:
             while True:
                 await first(self._dirty.wait(), self._parts.clock.sleep(LOOK_S))
                 if self._follow.failure is not None:
-                    raise self._follow.failure
+                    self._failed(self._follow.failure)
+                    return
                 if self._dirty.is_set() or self._homeless:
                     self._dirty.clear()
                     await self._resolve()
                     self._changed()
-        except BridgeError as error:
-            self._failed(error)
+        except Exception as error:  # noqa: BLE001 - nobody waits for this task
+            self._failed(named("wishes", error))
 
     async def _resolve(self) -> None:
         """Merge settings and topic; what cannot be served is left out and told."""
@@ -121,38 +127,63 @@ class Wishes:
     ) -> tuple[Sequence[Source], dict[str, str]]:
         """Make sure of the topics; return what has one, and why the rest has none."""
         plans = [p for s in sources for p in VENUES[s.venue].plans(s)]
-        missing = self._parts.routing.missing(plans)
-        if not missing:
-            return sources, {}
-        try:
-            self._parts.routing.add(await self._preparation.more(plans, missing))
-        except (KafkaError, SchemaError) as error:
-            return self._without(sources, plans, set(missing), str(error))
-        return sources, {}
-
-    def _without(
-        self,
-        sources: Sequence[Source],
-        plans: Sequence[Plan],
-        topics: set[str],
-        why: str,
-    ) -> tuple[Sequence[Source], dict[str, str]]:
-        """Leave out the bindings that feed a topic that is not there."""
-        routing = self._parts.routing
+        why = await self._absent(plans, self._parts.routing.missing(plans))
         homeless = {
-            (plan.source, binding.name)
+            (plan.source, name): told
             for plan in plans
-            for binding in plan.bindings
-            if any(routing.topic(plan.subscriptions[c]) in topics
-                   for c in binding.channels)
-        }  # fmt: skip
+            for name, told in self._homeless_of(plan, why)
+        }
+        if not homeless:
+            return sources, {}
         kept = [
             msgspec.structs.replace(
                 s, wanted=tuple(w for w in s.wanted if (s.name, w.name) not in homeless)
             )
             for s in sources
         ]
-        return kept, {f"{s}/{n}": f"{s}/{n}: {why}" for s, n in sorted(homeless)}
+        keys = {f"{s}/{n}": told for (s, n), told in sorted(homeless.items())}
+        return kept, {key: f"{key}: {told}" for key, told in keys.items()}
+
+    async def _absent(
+        self, plans: Sequence[Plan], missing: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Know these topics from now on; return those that cannot be had, and why.
+
+        One of them must keep no other away: if all at once fails, each is tried alone.
+        """
+        if not missing:
+            return {}
+        feeding = [self._narrowed(plan, missing) for plan in plans]
+        try:
+            found = await self._preparation.more(feeding, missing)
+        except (KafkaError, SchemaError) as error:
+            if len(missing) == 1:
+                return dict.fromkeys(missing, str(error))
+            alone = [await self._absent(plans, {t: s}) for t, s in missing.items()]
+            return {topic: why for one in alone for topic, why in one.items()}
+        self._parts.routing.add(found)
+        return {}
+
+    def _narrowed(self, plan: Plan, topics: Container[str]) -> Plan:
+        """Return the plan with no more than what it writes to these topics."""
+        topic = self._parts.routing.topic
+        kept = tuple(one for one in plan.subscriptions if topic(one) in topics)
+        return msgspec.structs.replace(plan, subscriptions=kept, bindings=())
+
+    def _homeless_of(
+        self, plan: Plan, why: Mapping[str, str]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the bindings that cannot do without a topic of these, and why.
+
+        What no binding feeds, such as the status, is written by every connection.
+        """
+        topics = [self._parts.routing.topic(one) for one in plan.subscriptions]
+        fed = {channel for binding in plan.bindings for channel in binding.channels}
+        shared = [topic for channel, topic in enumerate(topics) if channel not in fed]
+        for binding in plan.bindings:
+            needed = [*shared, *(topics[channel] for channel in binding.channels)]
+            if told := next((why[topic] for topic in needed if topic in why), None):
+                yield binding.name, told
 
     def _tell(self, problems: Mapping[str, str]) -> None:
         for key in problems.keys() - self.problems.keys():

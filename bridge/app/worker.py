@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from secrets import SystemRandom
 from typing import Any
 
 from bridge.app import rotation
-from bridge.app.destinations import Preparation
+from bridge.app.destinations import Preparation, known_schemas
 from bridge.app.kafka_rotation import KafkaRotation, clients_of
 from bridge.app.orders import OrderPaths
 from bridge.app.parts import Parts
 from bridge.app.places import pacers
+from bridge.app.pulse import Pulse
 from bridge.app.shares import Shares
 from bridge.app.site import Seen, Site
 from bridge.app.status import status
@@ -32,13 +34,11 @@ from bridge.edge.kafka_options import KafkaClient, Options
 from bridge.edge.logs import Level, Log
 from bridge.edge.producer import Producer
 from bridge.edge.schemas import bundled
-from bridge.errors import BridgeError, Undelivered
+from bridge.errors import BridgeError, Undelivered, Unexpected, named
 from bridge.flow.feed import Feed
 from bridge.flow.race import first
 
-PULSE_S = 0.02
-BEATS_A_TICK = 5
-FREEZE_AFTER_BEATS = 250
+Work = Coroutine[Any, Any, object]
 
 
 class Worker:
@@ -65,6 +65,7 @@ class Worker:
         self._waits_for = ""
         self._vitals = Vitals()
         self._site = Site(self._seen())
+        self._ends = ExitStack()
 
     async def run(self, stop: asyncio.Event) -> int:
         """Work until `stop`, or until something fails that a restart must mend.
@@ -79,16 +80,17 @@ class Worker:
             return await self._run(stop)
         finally:
             await self._site.close()
+            self._ends.close()
 
     async def _run(self, stop: asyncio.Event) -> int:
         parts = await first(self._prepare(), stop.wait())
         if parts is None:
             return 0
         self._parts = parts
-        await self._serve(parts, stop)
-        await self._flush(parts.producer)
+        await self._serve(stop)
+        await self._guard("flush", self._flush(parts.producer))
         if self._orders is not None:
-            await self._flush(self._orders.producer)
+            await self._guard("flush", self._flush(self._orders.producer))
         if self._fatal is not None:
             raise self._fatal
         self._log("stopped", ledger=parts.ledger.as_dict())
@@ -144,11 +146,13 @@ class Worker:
         kafka = KafkaRotation(self._settings.kafka, self._clients, self._clock, hide)
         parts = Parts(self._settings, destinations, codec, self._clock, self._log, told)
         parts.logins.hide = hide
-        reader = Reader(codec, preparation.schema_by_id)
+        known = known_schemas(self._settings, codec, self._clock, destinations)
+        self._ends.callback(known.close)
+        reader = Reader(codec, known.fetch)
         pacer, order_pacer = pacers(self._settings, self._clock)
         self._shares = Shares(parts, preparation, reader, pacer, self._fail)
         if self._settings.commands:
-            self._orders = OrderPaths(parts, codec, destinations, reader, self._fail)
+            self._orders = OrderPaths(parts, codec, destinations, known, self._fail)
         self._watch(parts, self._shares, self._orders)
         self._desks = self._orders.feeds(order_pacer) if self._orders else []
         self._rotation = rotation.watch(
@@ -172,57 +176,65 @@ class Worker:
             for topic in orders.paths:
                 vitals.watch_reader(topic, partial(orders.progress, topic))
 
-    async def _serve(self, parts: Parts, stop: asyncio.Event) -> None:
-        """Run feeds, orders and the pulse; the pulse outlives both."""
+    async def _serve(self, stop: asyncio.Event) -> None:
+        """Run feeds, orders and the pulse; the pulse outlives both.
+
+        What one of them lets out ends all of them, but in order: none is cancelled.
+        """
         done, closed = asyncio.Event(), asyncio.Event()
+        running = self._running()
+        assert running is not None  # noqa: S101 - prepared
+        beside: dict[str, Work] = {
+            "pulse": Pulse(running, self._vitals, self._clock, self._fail).run(done),
+            "heed": self._heed(stop, done),
+            "rotation": first(self._rotation.run(), self._halt.wait()),
+        }
+        loops: dict[str, Work] = {
+            **{_named(feed): feed.run(closed) for feed in self._desks},
+            "orders": self._take_orders(closed),
+            "feeds": self._run_feeds(),
+        }
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._pulse(parts, done), name="pulse")
-            group.create_task(self._heed(stop, done), name="heed")
-            rotating = first(self._rotation.run(), self._halt.wait())
-            group.create_task(rotating, name="rotation")
-            loops = [
-                group.create_task(self._guard(feed, closed), name=_named(feed))
-                for feed in self._desks
-            ]
-            loops.append(group.create_task(self._take_orders(closed), name="orders"))
-            loops.append(group.create_task(self._run_feeds(), name="feeds"))
-            await asyncio.wait(loops)
+            self._begin(group, beside)
+            await asyncio.wait(self._begin(group, loops))
             done.set()
+
+    def _begin(
+        self, group: asyncio.TaskGroup, works: Mapping[str, Work]
+    ) -> list[asyncio.Task[None]]:
+        return [
+            group.create_task(self._guard(name, work), name=name)
+            for name, work in works.items()
+        ]
+
+    async def _guard(self, name: str, work: Work) -> None:
+        """Do this work; an error that it cannot mend ends the worker in order."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends it as well
+            self._fail(named(name, error))
 
     async def _run_feeds(self) -> None:
         """Run what is wanted here until the halt, then end it in order."""
-        assert self._shares is not None  # noqa: S101 - prepared
-        try:
-            if not self._halt.is_set():
-                await first(self._shares.open(), self._halt.wait())
-                await self._halt.wait()
-            await self._shares.close()
-        except BridgeError as error:
-            self._fail(error)
+        shares = self._shares
+        assert shares is not None  # noqa: S101 - prepared
+        if not self._halt.is_set():
+            await self._guard("feeds", first(shares.open(), self._halt.wait()))
+            await self._halt.wait()
+        await shares.close(self._halt)
 
     async def _take_orders(self, closed: asyncio.Event) -> None:
         """Take commands until the halt, finish them, then let their connections go."""
-        try:
-            if self._orders is not None and not self._halt.is_set():
-                await self._orders.open()
-                await self._halt.wait()
-                await self._orders.close()
-        except BridgeError as error:
-            self._fail(error)
-        finally:
-            closed.set()
+        if self._orders is not None and not self._halt.is_set():
+            await self._guard("orders", self._orders.open())
+            await self._halt.wait()
+            await self._guard("orders", self._orders.close(self._halt.handover_s()))
+        closed.set()
 
     async def _heed(self, stop: asyncio.Event, done: asyncio.Event) -> None:
         """Turn the outer stop into the inner one."""
         await first(stop.wait(), done.wait())
         self._halt.set()
-
-    async def _guard(self, feed: Feed, stop: asyncio.Event) -> None:
-        """Run one feed; an error that it cannot mend stops the others, too."""
-        try:
-            await feed.run(stop)
-        except BridgeError as error:
-            self._fail(error)
 
     def _on_stray(
         self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
@@ -232,38 +244,16 @@ class Worker:
         asyncio would log it and go on, with a partition or a feed silently stuck.
         """
         loop.default_exception_handler(context)
-        cause = context.get("exception")
-        error = BridgeError(f"unexpected: {context.get('message')}: {cause!r}")
-        error.__cause__ = cause
-        self._fail(error)
+        where = context.get("message", "a callback")
+        self._fail(Unexpected(where, context.get("exception")))
 
     def _fail(self, error: BridgeError) -> None:
-        self._fatal = self._fatal or error
+        """End the worker in order; the first error decides the exit code."""
+        first_one, self._fatal = self._fatal is None, self._fatal or error
         self._halt.set()
-
-    async def _pulse(self, parts: Parts, done: asyncio.Event) -> None:
-        """Serve delivery reports, pressure, losses and the sessions' time."""
-        shares = self._shares
-        assert shares is not None  # noqa: S101 - prepared
-        beat = 0
-        while not done.is_set():
-            await self._clock.sleep(PULSE_S)
-            now = self._clock.now()
-            self._vitals.beat(now, PULSE_S)
-            shares.tick()
-            parts.producer.poll()
-            parts.losses.drain(now)
-            parts.pressure.step(now)
-            if self._orders is not None:
-                self._orders.tick(now)
-            if beat % BEATS_A_TICK == 0:
-                for connection in [*parts.connections, *parts.order_connections]:
-                    connection.tick(now)
-            if parts.producer.fatal is not None:
-                self._fail(parts.producer.fatal)
-            beat += 1
-            if beat == FREEZE_AFTER_BEATS:
-                freeze()
+        if first_one and isinstance(error, Unexpected):
+            trace = "".join(traceback.format_exception(error))
+            self._log("unexpected", level="error", error=str(error), trace=trace)
 
     async def _flush(self, producer: Producer) -> None:
         limit_s = self._halt.flush_s()
@@ -277,12 +267,3 @@ class Worker:
 
 def _named(feed: Feed) -> str:
     return f"{feed.plan.source}/{feed.plan.name}"
-
-
-def freeze() -> None:
-    """Take what start-up made out of the collector's sight.
-
-    A full collection over import-time objects is the one long pause of a worker.
-    """
-    gc.collect()
-    gc.freeze()

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from bridge.app.destinations import Destination, schemas_by_topic
 from bridge.app.parts import Parts
-from bridge.app.worker import BEATS_A_TICK, freeze
+from bridge.app.pulse import BEATS_A_TICK, freeze
 from bridge.bench.target import INSTRUMENT, PARTITIONS, SOURCE, Target
 from bridge.bench.watch import Timed
 from bridge.config import Settings

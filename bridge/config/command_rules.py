@@ -18,6 +18,16 @@ Found = Iterator[Broken]
 VENUE_DELAY_MS = 100
 SETTLE_MARGIN_MS = 1_000
 HOUR_S = 3_600
+# What belongs to an account and its one connection, whichever topic a command is from.
+SHARED = (
+    "orders_per_second",
+    "max_rejections",
+    "rejection_pause_s",
+    "answer_timeout_ms",
+    "user_timeout_ms",
+    "settle_ms",
+    "max_waiting",
+)
 
 
 def trading(settings: Settings) -> set[str]:
@@ -79,6 +89,22 @@ def _accounts(settings: Settings) -> Found:
                 yield Broken(_at(topic, "accounts"), f"{name} is named twice; keep one")
 
 
+def _shared(settings: Settings) -> Found:
+    """Yield what an account is given on one topic and not on another."""
+    first: dict[str, tuple[str, CommandTopic]] = {}
+    for topic, part in settings.commands.items():
+        for account in part.accounts:
+            other, its = first.setdefault(account, (topic, part))
+            for name in SHARED:
+                here, there = getattr(part, name), getattr(its, name)
+                if here != there:
+                    yield Broken(
+                        _at(topic, name),
+                        f"is {here}, and {there} for {other}; both send through the "
+                        f"one connection of {account}: give the same",
+                    )
+
+
 def _times(settings: Settings) -> Found:
     for topic, part in settings.commands.items():
         least = part.user_timeout_ms + VENUE_DELAY_MS + SETTLE_MARGIN_MS
@@ -136,6 +162,7 @@ COMMAND_RULES: tuple[Callable[[Settings], Found], ...] = (
     _apart,
     _replies,
     _accounts,
+    _shared,
     _times,
     _retention,
     _limits,

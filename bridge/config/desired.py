@@ -33,6 +33,11 @@ SECTIONS: Mapping[str, type[AskedFor]] = {
 }
 # These two stand in the name.
 _NAMED = ("subscription", "label")
+# What an option may be, so that nothing deeper is ever built; and for all of them
+# together, a length at which the checks take no time.
+_Plain = str | int | float | bool | None
+_Options = dict[str, _Plain | list[_Plain]]
+_MOST_CHARACTERS = 20_000
 
 
 class Resolved(NamedTuple):
@@ -78,14 +83,19 @@ def resolve(
 
 def _record(key: str, value: bytes, reader: Reader) -> Desired:
     try:
-        record = reader.desired(value)
-    except SchemaError as error:
-        if error.retry:
+        record = _typed(reader.desired(value))
+    except (SchemaError, msgspec.ValidationError) as error:
+        if isinstance(error, SchemaError) and error.retry:
             raise
         raise ConfigError([f"its record cannot be read: {error}"]) from error
     if record.key != key:
         raise ConfigError([f"its record is about {record.key}; write it anew"])
     return record
+
+
+def _typed(record: Desired) -> Desired:
+    """Check the fields: a schema of the same name may give them other types."""
+    return msgspec.convert(msgspec.structs.asdict(record), Desired)
 
 
 def _change(venue: str | None, record: Desired) -> Change:
@@ -103,10 +113,14 @@ def _change(venue: str | None, record: Desired) -> Change:
 def _options(text: str) -> dict[str, Any]:
     if not text:
         return {}
+    if len(text) > _MOST_CHARACTERS:
+        most = f"give at most {_MOST_CHARACTERS}"
+        raise ConfigError([f"options: {len(text)} characters were seen; {most}"])
     try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except (ValueError, RecursionError) as error:
-        raise ConfigError([f"options: are no JSON object: {error}"]) from error
+        return msgspec.json.decode(text, type=_Options)
+    except ValueError as error:
+        told = "are no JSON object of plain values and lists of them"
+        raise ConfigError([f"options: {told}: {error}"]) from error
 
 
 def _plan_problems(settings: Settings, plans: Sequence[Plan]) -> list[str]:

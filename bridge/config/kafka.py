@@ -90,8 +90,7 @@ class Kafka(Section):
         20.0,
         gt=0,
         le=600,
-        description="How long a worker that stops, or gives a share up, waits for "
-        "Kafka to take the rest.",
+        description="How long a stopping worker waits for Kafka to take the rest.",
         examples=[10],
     )
 

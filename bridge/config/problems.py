@@ -84,7 +84,7 @@ def _note(
     problems: dict[Loc, str], fault: ErrorDetails, model: type[BaseModel]
 ) -> None:
     loc: Loc = fault["loc"]
-    if not any(loc[: len(known)] == known for known in problems):
+    if not any(loc[:depth] in problems for depth in range(len(loc) + 1)):
         problems[loc] = f"{dotted(loc)}: {_sentence(fault, model)}"
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-import msgspec
+from msgspec.structs import replace as _replace
 
 from bridge.core import claims_case as words
 from bridge.core.claims_case import MS_NS, Case, Limits, Stage
@@ -39,7 +39,6 @@ from bridge.core.orders import (
 )
 
 __all__ = ["Claims", "Limits"]
-_replace = msgspec.structs.replace
 
 
 class Claims:
@@ -74,6 +73,11 @@ class Claims:
     def open_claims(self) -> int:
         """Return how many commands have a claim in the log and no final record."""
         return sum(case.logged for case in self._memory.open.values())
+
+    @property
+    def open(self) -> int:
+        """Return how many commands wait for a final record, claimless reads apart."""
+        return sum(not case.reads for case in self._memory.open.values())
 
     @property
     def doubts(self) -> int:
@@ -162,9 +166,8 @@ class Claims:
         return self._steps.bind(case, result, now) + self._commit()
 
     def _corrected(self, entry: Entry, _now: Now) -> list[Act]:
-        case = self._memory.cases.get(entry.command_offset)
         self.corrections += 1
-        if case is not None:
+        if (case := self._memory.cases.get(entry.command_offset)) is not None:
             case.corrected = True
         return []
 

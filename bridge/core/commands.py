@@ -37,10 +37,6 @@ def read_command(
 
     Where the record cannot be read, but a header `reqId` can, it is refused under that
     id (and the header `account`).
-
-    Raises:
-        SchemaError: only with `retry`: the registry is away, so nothing is known about
-            the record; try again later.
     """
     fields = _decoded(raw, rules)
     poison = fields if isinstance(fields, Poison) else None
@@ -70,8 +66,6 @@ def _decoded(raw: RawCommand, rules: Rules) -> Mapping[str, Any] | Poison:
     try:
         return rules.decode(value)
     except SchemaError as error:
-        if error.retry:
-            raise
         return Poison(PoisonReason.NOT_A_COMMAND, str(error))
 
 

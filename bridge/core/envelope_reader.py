@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, TypeVar
 
@@ -40,6 +41,9 @@ _UNREADABLE = (
 
 _Member = TypeVar("_Member", bound=IntEnum)
 
+MOST_SCHEMAS = 100
+"""Writers' schemas that a reader keeps; a stranger's records may name any."""
+
 _COMMAND_FIELDS = ("reqId", "method", "account", "notAfter", "content")
 
 
@@ -48,7 +52,7 @@ class Reader:
 
     Every method raises SchemaError for what it cannot read: no wire header, an unknown
     schema, a record of another name, truncated or trailing bytes. One with `retry`
-    (the registry is away) says nothing about the value.
+    (a `schema_by_id` that asks found the registry away) says nothing about the value.
     """
 
     def __init__(
@@ -59,7 +63,7 @@ class Reader:
         """Look fingerprints up in `codec`, registry ids through `schema_by_id`."""
         self._codec = codec
         self._schema_by_id = schema_by_id
-        self._known: dict[int | bytes | None, tuple[str, Loose]] = {}
+        self._parsed = lru_cache(MOST_SCHEMAS)(self._parse)  # threads may share it
 
     def command(self, value: bytes) -> dict[str, Any]:
         """Return `reqId`, `method`, `account`, `notAfter` and `content`.
@@ -109,7 +113,7 @@ class Reader:
     def _read(self, value: bytes, name: str) -> dict[str, Any]:
         writer = writer_of(value)
         try:
-            written, schema = self._find(writer)
+            written, schema = self._parsed(writer)
             stream = BytesIO(value)
             stream.seek(writer.body)
             record: Any = None
@@ -124,13 +128,10 @@ class Reader:
             raise SchemaError(f"{rest} bytes after the record")
         return record
 
-    def _find(self, writer: Writer) -> tuple[str, Loose]:
-        key = writer.schema_id if writer.fingerprint is None else writer.fingerprint
-        if key not in self._known:
-            parsed = parse_schema(_without_times(self._schema(writer)), {})
-            name = parsed.get("name", "") if isinstance(parsed, dict) else ""
-            self._known[key] = (name, parsed)
-        return self._known[key]
+    def _parse(self, writer: Writer) -> tuple[str, Loose]:
+        parsed = parse_schema(_without_times(self._schema(writer)), {})
+        name = parsed.get("name", "") if isinstance(parsed, dict) else ""
+        return name, parsed
 
     def _schema(self, writer: Writer) -> Mapping[str, Any]:
         if writer.fingerprint is not None:

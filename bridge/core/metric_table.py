@@ -81,7 +81,8 @@ HTTP_PATHS = ("/", "/livez", "/readyz", "/startupz", "/metrics", "/status", "/ev
 
 BOUNDED_BY: Mapping[str, str] = {
     "account": "the settings: accounts of the command topics",
-    "dependency": "`registry`, or the host of a venue or broker in the settings",
+    "dependency": "the settings: the venues, by host and port; not Kafka, nor the "
+    "registry",
     "part": "the settings: names of the venue accounts, those that take commands once "
     "more with `/orders`; and `kafka`",
     "source": "the settings: names of the venue accounts, and of the command topics",
@@ -222,7 +223,8 @@ TABLE: tuple[Metric, ...] = (
         "kafka_failed_total",
         _C,
         ("producer",),
-        "Records that Kafka will never have; each is announced, or written anew.",
+        "Records that Kafka will never have; each is announced, or written anew, or "
+        "logged where it is no longer this worker's to announce.",
     ),
     Metric("kafka_queue_bytes", _G, ("producer",), "What waits for Kafka."),
     Metric("kafka_queue_messages", _G, ("producer",), "Records that wait for Kafka."),

@@ -16,6 +16,7 @@ from bridge.edge.clock import Clock
 from bridge.edge.consumer import Message
 from bridge.edge.journal import Journal
 from bridge.edge.kafka_options import Options
+from bridge.edge.reader_thread import Prepare
 from bridge.errors import KafkaError
 
 TIMEOUT_S = 30.0
@@ -33,6 +34,7 @@ class Follow:
         on_change: Change,
         on_note: Callable[[Note], None],
         clock: Clock | None = None,
+        prepare: Prepare = lambda _: None,
     ) -> None:
         """Make the client; no broker needs to be there yet.
 
@@ -42,6 +44,7 @@ class Follow:
             on_change: called for each record, the old ones first; None deletes.
             on_note: called for changes of state.
             clock: the machine's own by default.
+            prepare: called in the thread with records that are about to be handed over.
 
         Raises:
             ConfigError: an option is unknown.
@@ -55,7 +58,7 @@ class Follow:
         self._values: dict[bytes, bytes] = {}
         self._behind: set[int] = set()
         self._settled = asyncio.Event()
-        self._journal = Journal(options, self, clock)
+        self._journal = Journal(options, self, clock, prepare=prepare)
 
     async def open(self, partitions: int | None = None) -> None:
         """Start reading the topic's partitions, from their beginnings.

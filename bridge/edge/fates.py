@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import confluent_kafka as ck
 
-Report = Callable[[ck.KafkaError | None, ck.Message], None]
+Place = tuple[str, int]
+"""A topic and a partition."""
+Headers = list[tuple[str, str | bytes | None]]
+Report = Callable[[ck.KafkaError | None, ck.Message, Headers | None], None]
 
 
 class Failure(NamedTuple):
-    """A record that will never be in Kafka, and why; its headers are not known."""
+    """A record that will never be in Kafka, as far as is known, and why."""
 
     topic: str
     partition: int
@@ -21,6 +24,21 @@ class Failure(NamedTuple):
     text: str
     retriable: bool
     fatal: bool
+    headers: Headers | None = None
+
+    @classmethod
+    def of(
+        cls,
+        error: ck.KafkaError,
+        place: Place,
+        key: bytes,
+        value: bytes,
+        headers: Headers | None,
+    ) -> Failure:
+        """Return what librdkafka says of a record, as plain values."""
+        code, text = error.name(), error.str()
+        retriable, fatal = bool(error.retriable()), bool(error.fatal())
+        return cls(*place, key, value, code, text, retriable, fatal, headers)
 
 
 class Left(NamedTuple):
@@ -38,6 +56,11 @@ class Latency(NamedTuple):
     total_s: float = 0.0
     max_s: float = 0.0
 
+    def plus(self, seconds: float) -> Latency:
+        """Return the same with one more sample."""
+        samples, total_s, max_s = self
+        return Latency(samples + 1, total_s + seconds, max(max_s, seconds))
+
 
 class Patience(NamedTuple):
     """How long to wait for reports: in silence, and at most, whatever is heard."""
@@ -51,16 +74,23 @@ class Patience(NamedTuple):
 
 
 class Fate:
-    """The delivery report of one record that somebody waits for."""
+    """The delivery report of one record that somebody waits for, or with headers.
 
-    __slots__ = ("_report", "known")
+    librdkafka's reports have no headers (2.16), so they are kept here.
+    """
 
-    def __init__(self, report: Report) -> None:
+    __slots__ = ("_headers", "_report", "known", "place")
+
+    def __init__(
+        self, report: Report, place: Place, headers: Headers | None = None
+    ) -> None:
         """Pass the report on to `report`, which every other record's goes to."""
+        self._headers = headers
         self.known = False
+        self.place = place
         self._report = report
 
     def __call__(self, error: ck.KafkaError | None, message: ck.Message) -> None:
         """Take the report, from within librdkafka's poll."""
         self.known = True
-        self._report(error, message)
+        self._report(error, message, self._headers)

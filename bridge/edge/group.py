@@ -13,21 +13,22 @@ partition is given back, or before the end, arrive before that.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import confluent_kafka as ck
 
 from bridge.edge.clock import Clock, SystemClock
 from bridge.edge.commits import Commits
 from bridge.edge.consumer import Message, Partition, message_of
 from bridge.edge.kafka_options import Options, client_options, refusal
-from bridge.edge.membership import Member, Membership, Progress
-from bridge.edge.places import Limits, Places, size_of
-from bridge.edge.reader_thread import CLOSE_S, ReaderThread, Troubles, is_fatal
+from bridge.edge.membership import Limits, Member, Membership, Progress
+from bridge.edge.places import Places
+from bridge.edge.reader_thread import CLOSE_S, Prepare, ReaderThread, Troubles, is_fatal
 
 __all__ = ["Group", "Limits", "Member", "Membership", "Progress"]
 
 WAIT_S = 0.05
 BATCH = 500
-LOOK_NS = 500_000_000
 
 
 class Group:
@@ -39,6 +40,7 @@ class Group:
         membership: Membership,
         member: Member,
         clock: Clock | None = None,
+        prepare: Prepare = lambda _: None,
     ) -> None:
         """Make the client; `open` joins.
 
@@ -47,18 +49,21 @@ class Group:
             membership: which group, and how.
             member: who is called back.
             clock: the machine's own by default.
+            prepare: called in the thread with a batch that is about to be handed over.
 
         Raises:
             ConfigError: an option is unknown or does not fit the protocol.
         """
         self._membership = membership
         self._member = member
+        self._prepare = prepare
         self._release_ns = int(membership.release_timeout_s * 1e9)
         self._clock = clock or SystemClock()
         self._progress = Progress(self._clock.now().mono_ns)
+        # How many calls of `start` the thread has not come to yet; the loop's.
+        self._starting: Counter[Partition] = Counter()
         self._leaving: set[Partition] = set()
         self._batch: list[Message] = []
-        self._looked_ns = 0
         self._closing = False
         name = f"group {membership.group_id}"
         self._thread = ReaderThread(name, self._turn, self._end, member.on_failed)
@@ -70,10 +75,10 @@ class Group:
         self._use(self._make(options))
 
     def _make(self, options: Options) -> ck.Consumer:
-        ours = self._membership.properties(options)
-        callbacks = {"error_cb": self._on_error, "on_commit": self._commits.on_commit}
+        all_of_it = client_options(options, **self._membership.properties(options))
+        errors, commits = self._troubles.kafka, self._commits.on_commit
         try:
-            return ck.Consumer(client_options(options, **ours) | callbacks)
+            return ck.Consumer(all_of_it | {"error_cb": errors, "on_commit": commits})
         except ck.KafkaException as error:
             raise refusal(error) from error
 
@@ -85,6 +90,7 @@ class Group:
 
     def open(self) -> None:
         """Join the group; callbacks come from here on."""
+        self._progress = Progress(self._clock.now().mono_ns)
         self._thread.start(self._troubles.kafka)
         self._thread.do(self._join)
 
@@ -98,21 +104,14 @@ class Group:
         return await self._thread.stop()
 
     def start(self, topic: str, partition: int, offset: int | None) -> None:
-        """Hand over messages from `offset` on; None is the oldest."""
-        self._thread.do(lambda: self._places.start((topic, partition), offset))
-
-    def pause(self, topic: str, partition: int) -> None:
-        """Hand nothing more over from this partition; some may be on its way."""
-        self._thread.do(lambda: self._places.hold((topic, partition), held=True))
-
-    def resume(self, topic: str, partition: int) -> None:
-        """Go on after `pause`, without a hole."""
-        self._thread.do(lambda: self._places.hold((topic, partition), held=False))
+        """Hand over messages from `offset` on, and no others; None is the oldest."""
+        name = (topic, partition)
+        self._starting[name] += 1
+        self._thread.do(lambda: self._start(name, offset))
 
     def taken(self, message: Message) -> None:
         """Make room for another message."""
-        name, size = message[:2], size_of(message)
-        self._thread.do(lambda: self._places.taken(name, size))
+        self._thread.do(lambda: self._places.taken(message))
 
     def commit(self, topic: str, partition: int, offset: int) -> None:
         """Let the group start at `offset`; failures are notes.
@@ -144,7 +143,22 @@ class Group:
         """Return the newest facts."""
         return self._progress
 
+    # -- on the loop, called by the thread
+
+    def _deliver(self, batch: list[Message]) -> None:
+        """Pass on what was read from where the last `start` said."""
+        stale = [m for m in batch if self._starting[m[:2]]]
+        for message in stale:
+            self.taken(message)
+        if fresh := [m for m in batch if not self._starting[m[:2]]]:
+            self._member.on_messages(fresh)
+
     # -- in the thread
+
+    def _start(self, name: Partition, offset: int | None) -> None:
+        self._hand_over()  # in the midst of a batch only after an error
+        self._places.start(name, offset)
+        self._thread.tell(self._starting.subtract, [name])
 
     def _join(self) -> None:
         self._consumer.subscribe(
@@ -199,36 +213,30 @@ class Group:
         message = message_of(found)
         if not self._places.wants(message):
             return
-        if (wanted := self._places.missed(message)) is not None:
-            facts = {"topic": message.topic, "partition": message.partition}
-            facts |= {"wanted": wanted, "found": message.offset}
+        if facts := self._places.missed(message):
             self._troubles.note("command_position_gone", facts)
         self._batch.append(message)
         self._places.handed(message)
 
     def _on_partition_error(self, found: ck.Message, error: ck.KafkaError) -> None:
-        name = (found.topic() or "", found.partition() or 0)
         if is_fatal(error):
             self._troubles.kafka(error)
-        facts = {"topic": name[0], "partition": name[1], "code": error.name()}
-        self._troubles.note("group_trouble", facts)
+        facts = {"topic": found.topic(), "partition": found.partition()}
+        self._troubles.note("group_trouble", facts | {"code": error.name()})
 
     def _hand_over(self) -> None:
         if self._batch:
             batch, self._batch = self._batch, []
-            self._thread.tell(self._member.on_messages, batch)
+            self._prepare(batch)
+            self._thread.tell(self._deliver, batch)
 
     def _commit(self, name: Partition, offset: int) -> None:
         if name in self._places:
             self._commits.add(name, offset)
 
     def _look(self) -> None:
-        now_ns = self._clock.now().mono_ns
-        lags, waiting = self._progress.lags, self._places.waiting
-        if now_ns - self._looked_ns > LOOK_NS:
-            self._looked_ns, lags = now_ns, self._places.lags()
-        is_member = bool(self._consumer.memberid())
-        self._progress = Progress(now_ns, waiting, lags, is_member)
+        now_ns, is_member = self._clock.now().mono_ns, bool(self._consumer.memberid())
+        self._progress = self._places.progress(now_ns, is_member=is_member)
 
     # -- in the thread: librdkafka's callbacks, from within poll and close
 
@@ -285,9 +293,6 @@ class Group:
             self._thread.tell(self._member.on_lost, *name)
             self._commits.forget(name)
         self._places.drop(names)
-
-    def _on_error(self, error: ck.KafkaError) -> None:
-        self._troubles.kafka(error)
 
 
 def _names(found: list[ck.TopicPartition]) -> list[Partition]:

@@ -21,7 +21,7 @@ from bridge.edge.clock import Clock, SystemClock
 from bridge.edge.consumer import Message, Partition, message_of
 from bridge.edge.followed import Followed, Reader, Span
 from bridge.edge.kafka_options import Options, client_options, refusal
-from bridge.edge.reader_thread import ReaderThread, Troubles, is_fatal
+from bridge.edge.reader_thread import Prepare, ReaderThread, Troubles, is_fatal
 
 # librdkafka wants a group's name even where no group is joined.
 GROUP = "feedbridge-journal"
@@ -48,6 +48,7 @@ class Journal:
         clock: Clock | None = None,
         *,
         isolation: str = "read_uncommitted",
+        prepare: Prepare = lambda _: None,
     ) -> None:
         """Make the client; no broker needs to be there yet.
 
@@ -56,11 +57,13 @@ class Journal:
             reader: who is called back.
             clock: the machine's own by default.
             isolation: `read_committed` reads transactions only when they are decided.
+            prepare: called in the thread with records that are about to be handed over.
 
         Raises:
             ConfigError: an option is unknown.
         """
         self._reader = reader
+        self._prepare = prepare
         self._clock = clock or SystemClock()
         self._wanted: dict[Partition, Followed] = {}  # the loop's
         self._follows: dict[Partition, Followed] = {}  # the thread's, as the next two
@@ -244,6 +247,7 @@ class Journal:
         if follow.entries:
             entries, follow.entries = follow.entries, []
             self._ahead += 1
+            self._prepare(entries)
             self._thread.tell(self._deliver, follow, entries)
 
     def _delivered(self) -> None:

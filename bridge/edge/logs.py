@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -67,12 +68,20 @@ class Log:
         self._out = out
         self._clock = clock or SystemClock()
 
-    def __call__(self, event: str, *, level: Level = "info", **facts: object) -> None:
-        """Write one line, unless its level is below ours."""
-        if LEVELS[level] >= self._level:
+    def __call__(
+        self, event: str, /, *, level: Level = "info", **facts: object
+    ) -> None:
+        """Write one line, unless its level is below ours.
+
+        Facts may come from anywhere, so no name of one may raise: a level that is none
+        is always shown, and a fact called like one of our own fields gives way to it.
+        """
+        if LEVELS.get(level, LEVELS["error"]) >= self._level:
             at = datetime.fromtimestamp(self._clock.now().wall_ns // 1000 / 1e6, UTC)
             line = self._render(at, level, event, facts)
-            print(self.redactor.clean(line), file=self._out or sys.stderr, flush=True)
+            out = self._out or sys.stderr
+            with suppress(OSError, ValueError):  # nobody reads it, or a disk is full
+                print(self.redactor.clean(line), file=out, flush=True)
 
 
 class LogHandler(logging.Handler):
@@ -106,13 +115,13 @@ def _as_json(
 ) -> str:
     stamp = at.isoformat(timespec="milliseconds")
     head = {"at": stamp, "level": level, "event": event}
-    return json.dumps(head | dict(facts), default=str, ensure_ascii=False)
+    return json.dumps({**head, **facts, **head}, default=str, ensure_ascii=False)
 
 
 def _as_text(
     at: datetime, level: Level, event: str, facts: Mapping[str, object]
 ) -> str:
-    words = [f"{at:%H:%M:%S}", level.upper().ljust(7), event]
+    words = [f"{at:%H:%M:%S}", str(level).upper().ljust(7), event]
     words += [
         f"{name}={_quoted(value)}"
         for name, value in facts.items()

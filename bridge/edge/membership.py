@@ -8,10 +8,16 @@ from typing import NamedTuple, Protocol
 from bridge.core.model import Note
 from bridge.edge.consumer import Message, Partition
 from bridge.edge.kafka_options import Options
-from bridge.edge.places import Limits
 from bridge.errors import KafkaError
 
 BUFFER_KBYTES = 16 * 1024
+
+
+class Limits(NamedTuple):
+    """How much may be handed over and not yet taken; one message may exceed it."""
+
+    messages: int = 1000
+    bytes: int = 32 * 1024 * 1024
 
 
 class Membership(NamedTuple):

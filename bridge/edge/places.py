@@ -1,26 +1,20 @@
 """The partitions that a group's member owns: where each stands, and which are silent.
 
 Belongs to the member's thread. A partition is silent in librdkafka until it is started,
-while it is held, and while more was handed over than the limits allow.
+and while more was handed over than the limits allow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
 import confluent_kafka as ck
 
 from bridge.edge.consumer import Message, Partition
+from bridge.edge.membership import Limits, Progress
 
+LOOK_NS = 500_000_000
 LOW = 0.5  # share of the limits below which a full member reads on
-
-
-class Limits(NamedTuple):
-    """How much may be handed over and not yet taken; one message may exceed it."""
-
-    messages: int = 1000
-    bytes: int = 32 * 1024 * 1024
 
 
 class Place:
@@ -32,7 +26,6 @@ class Place:
         self.next: int | None = None  # what to hand over next; None: not started
         self.sought = False
         self.moved = False  # since a message was handed over
-        self.held = False
         self.silent = True
         self.messages = 0  # handed over and not taken
         self.bytes = 0
@@ -51,6 +44,8 @@ class Places:
         self._limits = limits
         self._places: dict[Partition, Place] = {}
         self._full = False
+        self._lags: tuple[tuple[Partition, int | None], ...] = ()
+        self._looked_ns = 0
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
@@ -82,25 +77,20 @@ class Places:
             place.sought = False
             place.moved = True
 
-    def hold(self, name: Partition, *, held: bool) -> None:
-        """Keep it silent, or not any more."""
-        if place := self._places.get(name):
-            place.held = held
-
     def handed(self, message: Message) -> None:
         """Count a message that goes to the loop."""
         if place := self._places.get(message[:2]):
             place.next = message.offset + 1
             place.moved = False
             place.messages += 1
-            place.bytes += size_of(message)
+            place.bytes += _size(message)
             self._weigh()
 
-    def taken(self, name: Partition, size: int) -> None:
+    def taken(self, message: Message) -> None:
         """Count a message as taken; one of an earlier ownership makes no room."""
-        if place := self._places.get(name):
+        if place := self._places.get(message[:2]):
             place.messages = max(0, place.messages - 1)
-            place.bytes = max(0, place.bytes - size)
+            place.bytes = max(0, place.bytes - _size(message))
             self._weigh()
 
     @property
@@ -118,16 +108,17 @@ class Places:
         place = self._places.get(message[:2])
         return place is not None and place.next is not None and place.sought
 
-    def missed(self, message: Message) -> int | None:
-        """Return the offset that was wanted, if the first message is another one.
+    def missed(self, message: Message) -> Mapping[str, object]:
+        """Return what was wanted and what came, if the first message is another one.
 
         Later on a hole is no sign of loss: the markers of transactions make them.
         """
-        place = self._places[message[:2]]
+        topic, number, found = message[:3]
+        place = self._places[topic, number]
         wanted = place.next if place.moved else None
-        if wanted is None or wanted < 0 or wanted == message.offset:
-            return None
-        return wanted
+        if wanted is None or wanted < 0 or wanted == found:
+            return {}
+        return {"topic": topic, "partition": number, "wanted": wanted, "found": found}
 
     def adjust(self) -> bool:
         """Seek, silence and wake as wanted; tell whether anything can come.
@@ -137,7 +128,7 @@ class Places:
         speaking = False
         for place in self._places.values():
             self._seek(place)
-            silent = not place.sought or place.held or self._full
+            silent = not place.sought or self._full
             if silent != place.silent:
                 change = self._consumer.pause if silent else self._consumer.resume
                 change([place.at(ck.OFFSET_INVALID)])
@@ -145,9 +136,12 @@ class Places:
             speaking = speaking or not silent
         return speaking
 
-    def lags(self) -> tuple[tuple[Partition, int | None], ...]:
-        """Count what lies in each partition beyond what was handed over."""
-        return tuple((name, self._lag(place)) for name, place in self._places.items())
+    def progress(self, now_ns: int, *, is_member: bool) -> Progress:
+        """Return the facts; the lags are looked up twice a second."""
+        if now_ns - self._looked_ns > LOOK_NS:
+            self._looked_ns = now_ns
+            self._lags = tuple((n, self._lag(p)) for n, p in self._places.items())
+        return Progress(now_ns, self.waiting, self._lags, is_member)
 
     def _weigh(self) -> None:
         share = LOW if self._full else 1.0
@@ -178,6 +172,5 @@ class Places:
         return max(0, high - max(low, place.next)) if high >= 0 else None
 
 
-def size_of(message: Message) -> int:
-    """Return how many bytes a message holds."""
+def _size(message: Message) -> int:
     return len(message.value or b"") + len(message.key or b"")

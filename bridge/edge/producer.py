@@ -14,17 +14,17 @@ one given with each record; a fatal error is raised by `poll`.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import confluent_kafka as ck
 import msgspec
 
 from bridge.core.model import Note
 from bridge.edge.clock import Clock, SystemClock
-from bridge.edge.fates import Failure, Fate, Latency, Left, Patience
+from bridge.edge.fates import Failure, Fate, Headers, Latency, Left, Patience, Place
 from bridge.edge.kafka_options import Budget, Options, producer_options, refusal
 from bridge.edge.kafka_statistics import Statistics, statistics_of
-from bridge.edge.relay import Headers, Record, Relay
+from bridge.edge.relay import Record, Relay
 from bridge.errors import KafkaError
 
 __all__ = ["Budget", "Failure", "Latency", "Left", "Producer"]
@@ -110,13 +110,14 @@ class Producer:
         headers: Headers | None = None,
     ) -> None:
         """Queue one record; what became of it comes with a later `poll`."""
-        self._queue((topic, value, key, partition, None, None, timestamp_ms, headers))
+        fate = Fate(self._on_report, (topic, partition), headers) if headers else None
+        self._queue((topic, value, key, partition, fate, None, timestamp_ms, headers))
 
     def send_watched(
         self, topic: str, value: bytes, key: bytes, partition: int, timestamp_ms: int
     ) -> None:
         """Queue one record that `settled` waits for."""
-        fate = Fate(self._on_report)
+        fate = Fate(self._on_report, (topic, partition))
         watched = self._watched
         while watched and watched[0].known:
             watched.popleft()
@@ -170,8 +171,8 @@ class Producer:
         sample, self._latency = self._latency, Latency()
         return sample
 
-    async def settled(self, patience: Patience) -> bool:
-        """Wait until the fate of every watched record so far is known; False if not.
+    async def settled(self, places: Container[Place], patience: Patience) -> bool:
+        """Wait until the fate of every watched record there is known; False if not.
 
         Records of one partition arrive in order, so what was sent to it before is in
         Kafka then, too. Nothing follows for other partitions: each batch of each
@@ -179,7 +180,7 @@ class Producer:
         A partition may wait long for its turn on a slow broker (26 s were seen, with
         60 partitions), so it is silence that ends the wait, and only then the limit.
         """
-        waiting = [fate for fate in self._watched if not fate.known]
+        waiting = [f for f in self._watched if not f.known and f.place in places]
         began_ns = heard_ns = self._clock.now().mono_ns
         self.poll()
         while not all(fate.known for fate in waiting):
@@ -219,7 +220,12 @@ class Producer:
 
     # -- what librdkafka calls from within poll; nothing here may raise
 
-    def _on_report(self, error: ck.KafkaError | None, message: ck.Message) -> None:
+    def _on_report(
+        self,
+        error: ck.KafkaError | None,
+        message: ck.Message,
+        headers: Headers | None = None,
+    ) -> None:
         key = message.key() or b""
         if error is None:
             self.outstanding_bytes -= len(message) + len(key) + OVERHEAD_BYTES
@@ -231,8 +237,9 @@ class Producer:
         if self._left is not None:
             self._left[topic] += 1
             return
-        partition = message.partition()
-        self._failed(topic, -1 if partition is None else partition, key, value, error)
+        number = message.partition()
+        place = (topic, -1 if number is None else number)
+        self._failed(Failure.of(error, place, key, value, headers), error)
 
     def _on_error(self, error: ck.KafkaError) -> None:
         """Keep each kind of trouble once, until something is acknowledged again."""
@@ -257,10 +264,11 @@ class Producer:
 
     def _refused(self, record: Record, error: ck.KafkaError) -> None:
         """Count a record that librdkafka did not take, so that no report comes."""
-        topic, value, key, partition, fate = record[:5]
+        topic, value, key, partition, fate, *_, headers = record
         if fate is not None:
             fate.known = True
-        self._failed(topic, partition, key, value, error)
+        place = (topic, partition)
+        self._failed(Failure.of(error, place, key, value, headers), error)
 
     def _on_fatal(self, error: ck.KafkaError) -> None:
         if self.fatal is None:
@@ -273,28 +281,24 @@ class Producer:
 
     def _sample(self, seconds: float) -> None:
         self.on_latency(int(seconds * 1_000_000))
-        samples, total_s, max_s = self._latency
-        self._latency = Latency(samples + 1, total_s + seconds, max(max_s, seconds))
+        self._latency = self._latency.plus(seconds)
 
-    def _failed(
-        self, topic: str, partition: int, key: bytes, value: bytes, error: ck.KafkaError
-    ) -> None:
+    def _failed(self, failure: Failure, error: ck.KafkaError) -> None:
         """Count a record that will never arrive; `poll` tells it."""
-        self.outstanding_bytes -= len(value) + len(key) + OVERHEAD_BYTES
+        self.outstanding_bytes -= len(failure.value) + len(failure.key) + OVERHEAD_BYTES
         self.failed += 1
-        if error.fatal():
+        if failure.fatal:
             self._on_fatal(error)
-        code, text = error.name(), error.str()
-        retriable, fatal = bool(error.retriable()), bool(error.fatal())
-        self._failures.append(
-            Failure(topic, partition, key, value, code, text, retriable, fatal)
-        )
+        self._failures.append(failure)
 
     def _tell(self) -> None:
-        """Call back for all that was gathered; what a callback raises comes out."""
-        while self._notes:
+        """Call back for all that was gathered; what a callback raises comes out.
+
+        What a callback sends may be refused on the spot: that is told by the next poll.
+        """
+        for _ in range(len(self._notes)):
             self._on_note(self._notes.popleft())
-        while self._failures:
+        for _ in range(len(self._failures)):
             self._on_failed(self._failures.popleft())
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import confluent_kafka as ck
 
 from bridge.core.model import Note
 from bridge.edge.clock import Clock
+from bridge.edge.consumer import Message
 from bridge.errors import KafkaError
 
 TROUBLE_PAUSE_S = 0.2
@@ -26,6 +27,8 @@ REPEAT_S = 30.0
 """The same trouble is told again after this long."""
 
 Call = Callable[[], None]
+Prepare = Callable[[Sequence[Message]], None]
+"""Is called in the thread with what the loop gets next; it never raises."""
 
 
 class ReaderThread:

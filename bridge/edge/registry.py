@@ -27,6 +27,7 @@ UNAUTHORISED = "REGISTRY_UNAUTHORISED"
 NO_REGISTRY = "REGISTRY_MISSPOKE"
 
 TIMEOUT_S = 10.0
+SAID_CHARS = 300  # of what a registry, or a stranger in its place, says
 _TRY_LATER = {408, 429}
 _UNAUTHORISED = {401, 403}
 _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _SERVER_FAULT = 404, 409, 422, 500
@@ -118,11 +119,22 @@ class Registry:
             raise self._incompatible(subject)
 
     def schema(self, schema_id: int) -> dict[str, Any]:
-        """Return the schema with this id."""
-        with self._translated(f"schema id {schema_id}"):
-            text = self._client.get_schema(schema_id).schema_str
-            loaded: dict[str, Any] = json.loads(text or "")
-            return loaded
+        """Return the schema with this id; keep none, for there may be very many.
+
+        Raises:
+            SchemaError: code SCHEMA_NOT_REGISTERED, where there is no such id.
+        """
+        try:
+            with self._translated(f"schema id {schema_id}"):
+                text = self._client.get_schema(schema_id).schema_str
+                self._client.clear_caches()  # type: ignore[no-untyped-call] # theirs
+                loaded: dict[str, Any] = json.loads(text or "")
+                return loaded
+        except SchemaError as error:
+            if error.code == NOT_REGISTERED:
+                told = f"schema id {schema_id}: it is not in registry {self._url}"
+                raise _problem(NOT_REGISTERED, told) from error
+            raise
 
     def close(self) -> None:
         """Let the connections go."""
@@ -138,12 +150,13 @@ class Registry:
 
     def _translate(self, subject: str, error: Exception) -> SchemaError:
         status = getattr(error, "http_status_code", None)
+        said = f"{self._url}: {str(error)[:SAID_CHARS]}"
         if _is_network(error) or status in _TRY_LATER:
-            return RegistryUnreachable(f"registry {self._url} did not answer: {error}")
+            return RegistryUnreachable(f"registry did not answer: {said}", status)
         if status is None:
             return _problem(NO_REGISTRY, self._misspoke(repr(error)))
         if status >= _SERVER_FAULT:
-            return RegistryUnreachable(f"registry {self._url} failed: {error}")
+            return RegistryUnreachable(f"registry failed: {said}", status)
         return self._refusal(subject, status, error)
 
     def _refusal(self, subject: str, status: int, error: Exception) -> SchemaError:
@@ -158,7 +171,8 @@ class Registry:
         if status == _CONFLICT:
             return self._incompatible(subject)
         if status == _UNPROCESSABLE:
-            return _problem(REFUSED, f"registry refuses {subject}: {error}")
+            said = str(error)[:SAID_CHARS]
+            return _problem(REFUSED, f"registry refuses {subject}: {said}")
         return _problem(NO_REGISTRY, self._misspoke(str(error)))
 
     def _absent(self, subject: str, error: Exception) -> SchemaError:
@@ -181,7 +195,7 @@ class Registry:
     def _misspoke(self, detail: str) -> str:
         return (
             f"{self._url} does not answer like a schema registry; check registry.url "
-            f"(it needs Confluent's API): {detail[:300]}"
+            f"(it needs Confluent's API): {detail[:SAID_CHARS]}"
         )
 
 
@@ -215,9 +229,9 @@ async def wait_for_ids(
                 registry.ids, wanted, auto_register=auto_register
             )
         except RegistryUnreachable as error:
-            if str(error) != said:
-                said = str(error)
-                tell(Note("registry_unreachable", {"error": said}))
+            before, said = said, str(error.status or error)  # its page may vary
+            if said != before:
+                tell(Note("registry_unreachable", {"error": str(error)}))
             await sleep(delay())
         else:
             if said:

@@ -15,9 +15,8 @@ from typing import NoReturn
 
 import confluent_kafka as ck
 
-from bridge.edge.fates import Fate
+from bridge.edge.fates import Fate, Headers
 
-Headers = list[tuple[str, str | bytes | None]]
 # In the order of what `ck.Producer.produce` takes.
 Record = tuple[str, bytes, bytes, int, Fate | None, None, int, Headers | None]
 

@@ -292,7 +292,7 @@ class Connection:
             self._transport.abort()
 
     def _on_note(self, event: Note, _at_ns: int) -> None:
-        self._log(event.event, source=self.plan.source, **event.facts)
+        self._log(event.event, **{"source": self.plan.source, **event.facts})
 
 
 def _nothing(*_event: object, **_facts: object) -> None:

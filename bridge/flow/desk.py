@@ -7,8 +7,7 @@ or unsent; then answered, in doubt, or found.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, cast
 
 from bridge.core.lanes import Lanes
@@ -26,54 +25,38 @@ from bridge.core.orders import (
     Result,
 )
 from bridge.flow.connection import Connection, Log
+from bridge.flow.flights import Flight, Flights, Shelf
 from bridge.flow.tied import Tied
 from bridge.venues.base import Lookup, OrderSession, OrderVenue
 
-LATE_KEPT = 10_000
 MS_NS = 1_000_000
+NOT_ASKED = Finding(asked=False, final=False)
 
-Refusal = Callable[[Command, Now], Result | None]
+
+class Keeper(Protocol):
+    """Who answers for the account."""
+
+    def last_look(self, command: Command, now: Now) -> Result | None:
+        """Return why a command is not sent after all; None if it is."""
+
+    def heard(self, command: Command, result: Result, now: Now) -> None:
+        """Take what the venue says of a command, in time or late."""
 
 
-class Shelf(Protocol):
-    """Who asked: one command partition under one assignment."""
+class Patience(NamedTuple):
+    """How long an account waits: for an answer, and until a look-up tells the truth.
 
-    def sent(self, key: Key, connection: str, now: Now) -> None:
-        """The request has been handed to the socket."""
+    `max_waiting` is how many commands of a lane may wait to be sent.
+    """
 
-    def unsent(self, key: Key, result: Result, now: Now) -> None:
-        """Nothing was sent, for the reason given."""
-
-    def answered(self, key: Key, result: Result, now: Now) -> None:
-        """The venue answered with positive evidence."""
-
-    def took(self, key: Key, now: Now) -> None:
-        """An accepted order went with its connection, without a deal."""
-
-    def doubt(self, key: Key, why: str, now: Now) -> None:
-        """It was sent, and what became of it is not known."""
-
-    def late(self, key: Key, result: Result, now: Now) -> None:
-        """An answer came after it was given up."""
-
-    def found(self, key: Key, finding: Finding, now: Now) -> None:
-        """The venue was asked about a claim, or could not be."""
+    answer_timeout_ms: int
+    settle_ms: int
+    max_waiting: int
 
 
 class _Waiting(NamedTuple):
     issue: Issue
     shelf: Shelf
-
-
-class _Flight(NamedTuple):
-    """A command on its way, or a question about a claim (`lookup`)."""
-
-    key: Key
-    method: str
-    shelf: Shelf
-    params: Mapping[str, Any]
-    until_ns: int
-    lookup: Lookup | None
 
 
 def nothing_sent(outcome: Outcome, code: str, text: str) -> Result:
@@ -88,22 +71,20 @@ class Desk:
         self,
         venue: OrderVenue,
         account: str,
-        answer_timeout_ms: int,
-        max_waiting: int,
-        refusal: Refusal,
+        patience: Patience,
+        keeper: Keeper,
         log: Log,
     ) -> None:
-        """`refusal` has the last word on a command right before it is sent."""
+        """`keeper` has the last word on a command right before it is sent."""
         self.account = account
         self.connection: Connection | None = None
         self._venue = venue
-        self._timeout_ns = answer_timeout_ms * MS_NS
-        self._refusal = refusal
+        self._keeper = keeper
         self._log = log
-        self._lanes: Lanes[_Waiting] = Lanes(max_waiting)
-        self._flights: dict[int, _Flight] = {}
-        self._given_up: OrderedDict[int, _Flight] = OrderedDict()
-        self._number = 0
+        self._lanes: Lanes[_Waiting] = Lanes(patience.max_waiting)
+        self._flights = Flights(
+            patience.answer_timeout_ms * MS_NS, patience.settle_ms * MS_NS
+        )
         self._tied: Tied[tuple[Shelf, Key]] = Tied(venue)
 
     @property
@@ -119,13 +100,13 @@ class Desk:
         """Return how many requests are unanswered."""
         return len(self._flights)
 
-    @property
-    def business(self) -> str:
+    def business(self, now: Now) -> str:
         """Return what is open on the connection, empty if nothing is."""
-        if not (self._flights or self._tied.orders):
+        requests = len(self._flights) + self._flights.unclear(now)
+        if not (requests or self._tied.orders):
             return ""
         return (
-            f"{len(self._flights)} requests without an answer, "
+            f"{requests} requests without an answer, "
             f"{len(self._tied.orders)} orders that end with the connection"
         )
 
@@ -137,7 +118,6 @@ class Desk:
     def joined(self, connection: Connection) -> None:
         """Use a new connection; numbers go on, so that no late reply is mistaken."""
         self.connection = connection
-        self._given_up.clear()
         connection.replies = self.reply
 
     def left(self, now: Now) -> str:
@@ -149,8 +129,7 @@ class Desk:
         tied, untouched = self._tied.cut()
         for shelf, key in untouched:
             shelf.took(key, now)
-        flights, self._flights = self._flights, {}
-        for flight in flights.values():
+        for flight in self._flights.cut():
             self._lose(flight, "the connection ended before the answer", now)
         return f"cancelled on disconnect: {', '.join(map(str, tied))}" if tied else ""
 
@@ -177,7 +156,7 @@ class Desk:
     def resolve(self, claim: Claim, shelf: Shelf, now: Now) -> None:
         """Ask the venue what became of a claim."""
         if self.session is None:
-            shelf.found(claim.key, Finding(asked=False, final=False), now)
+            shelf.found(claim.key, NOT_ASKED, now)
             return
         lookup = self._venue.lookup(claim, now.wall_ns // MS_NS)
         self._ask(claim.key, lookup, shelf, now)
@@ -186,13 +165,8 @@ class Desk:
         """Give up what is unanswered or has waited too long."""
         for waiting in self._lanes.expired(now.mono_ns):
             waiting.shelf.unsent(waiting.issue.command.key, _expired(), now)
-        late = [n for n, f in self._flights.items() if f.until_ns <= now.mono_ns]
-        for number in late:
-            flight = self._flights.pop(number)
-            self._given_up[number] = flight
+        for flight in self._flights.overdue(now):
             self._lose(flight, "no answer in time", now)
-        while len(self._given_up) > LATE_KEPT:
-            self._given_up.popitem(last=False)
         self.pump(now)
 
     def pump(self, now: Now) -> None:
@@ -207,49 +181,52 @@ class Desk:
         """Take an answer of the venue, in time or late."""
         assert self.connection is not None  # noqa: S101 - replies come from it
         now = self.connection.now()
-        flight = self._flights.pop(reply.number, None)
-        if flight is not None:
-            self._answer(flight, reply, now)
-            return
-        late = self._given_up.pop(reply.number, None)
-        if late is None:
-            self._log("reply_unknown", account=self.account, number=reply.number)
-        elif late.lookup is None and (result := self._venue.judge(late.method, reply)):
-            late.shelf.late(late.key, result, now)
+        flight = self._flights.end(reply.number)
+        if flight is None:
+            self._late(reply, now)
+        elif isinstance(flight.asked, Command):
+            self._answer(flight, flight.asked, reply, now)
+        else:
+            flight.asked.answer(reply)
+            self._ask(flight.key, flight.asked, flight.shelf, now)
 
-    def _answer(self, flight: _Flight, reply: Reply, now: Now) -> None:
-        if flight.lookup is not None:
-            flight.lookup.answer(reply)
-            self._ask(flight.key, flight.lookup, flight.shelf, now)
-            return
-        result = self._venue.judge(flight.method, reply)
+    def _answer(self, flight: Flight, command: Command, reply: Reply, now: Now) -> None:
+        result = self._venue.judge(command.method, reply)
         if result is None:
+            self._flights.give_up(reply.number, flight, now)
             why = (
                 f"the venue answered {reply.error} {reply.meaning}, which says nothing"
             )
             flight.shelf.doubt(flight.key, why, now)
         else:
-            asker = flight.shelf, flight.key
-            self._tied.follow(flight.method, flight.params, result, asker)
+            self._hear(flight, command, result, now)
             flight.shelf.answered(flight.key, result, now)
+
+    def _late(self, reply: Reply, now: Now) -> None:
+        flight = self._flights.late(reply.number)
+        if flight is None:
+            self._log("reply_unknown", account=self.account, number=reply.number)
+        elif isinstance(flight.asked, Command) and (
+            result := self._venue.judge(flight.asked.method, reply)
+        ):
+            self._flights.forget(reply.number)
+            self._hear(flight, flight.asked, result, now)
+            flight.shelf.late(flight.key, result, now)
+
+    def _hear(self, flight: Flight, command: Command, result: Result, now: Now) -> None:
+        self._tied.follow(command, result, (flight.shelf, flight.key))
+        self._keeper.heard(command, result, now)
 
     def _send(self, waiting: _Waiting, now: Now) -> None:
         """Hand a command to the socket; the last look at the claim's lifetime."""
         command = waiting.issue.command
         if now.mono_ns >= waiting.issue.not_after_ns:
             waiting.shelf.unsent(command.key, _expired(), now)
-        elif refused := self._refusal(command, now):
+        elif refused := self._keeper.last_look(command, now):
             waiting.shelf.unsent(command.key, refused, now)
         else:
-            self._request(command.method, command.params, now)
-            self._flights[self._number] = _Flight(
-                command.key,
-                command.method,
-                waiting.shelf,
-                command.params,
-                now.mono_ns + self._timeout_ns,
-                None,
-            )
+            number = self._flights.begin(command.key, waiting.shelf, command, now)
+            self._request(number, command.method, command.params, now)
             assert self.connection is not None  # noqa: S101 - pump looked
             waiting.shelf.sent(command.key, self.connection.outlet.connection, now)
 
@@ -257,30 +234,33 @@ class Desk:
         """Ask the next question of a lookup, or tell what it found."""
         asked = lookup.request()
         if asked is None:
-            shelf.found(key, lookup.finding(), now)
+            self._found(key, lookup.finding(), shelf, now)
         elif self.session is None:
-            shelf.found(key, Finding(asked=False, final=False), now)
+            shelf.found(key, NOT_ASKED, now)
         else:
-            method, params = asked
-            self._request(method, params, now)
-            until_ns = now.mono_ns + self._timeout_ns
-            flight = _Flight(key, method, shelf, params, until_ns, lookup)
-            self._flights[self._number] = flight
+            self._request(self._flights.begin(key, shelf, lookup, now), *asked, now)
 
-    def _request(self, method: str, params: Mapping[str, Any], now: Now) -> None:
+    def _found(self, key: Key, finding: Finding, shelf: Shelf, now: Now) -> None:
+        """Tell what was found; an order of this very connection ends with it."""
+        sent = self._flights.settle(key) if finding.asked and finding.final else None
+        if sent is not None and finding.result is not None:
+            self._tied.follow(sent, finding.result, (shelf, key))
+        shelf.found(key, finding, now)
+
+    def _request(
+        self, number: int, method: str, params: Mapping[str, Any], now: Now
+    ) -> None:
         assert self.connection is not None  # noqa: S101 - the callers looked
         session = self.session
         assert session is not None  # noqa: S101
-        self._number += 1
-        events = session.request(self._number, method, params)
+        events = session.request(number, method, params)
         self.connection.apply(events, now.wall_ns)
 
-    def _lose(self, flight: _Flight, why: str, now: Now) -> None:
-        if flight.lookup is None:
+    def _lose(self, flight: Flight, why: str, now: Now) -> None:
+        if isinstance(flight.asked, Command):
             flight.shelf.doubt(flight.key, why, now)
         else:
-            finding = Finding(asked=False, final=False)
-            flight.shelf.found(flight.key, finding, now)
+            flight.shelf.found(flight.key, NOT_ASKED, now)
 
 
 def _offline(account: str) -> Result:

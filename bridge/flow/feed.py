@@ -174,6 +174,9 @@ class Feed:
             finally:
                 told = self._parts.left(self._opened.connection)
             await self._leave(closed, told)
+        except Exception as error:
+            self._opened.break_off(error)
+            raise
         finally:
             self._opened.held.close()
             self._tell(None)
@@ -290,4 +293,5 @@ class Feed:
         return REFUSED_RETRY_S
 
     def _log(self, event: str, **facts: object) -> None:
-        self._parts.log(event, source=self.plan.source, name=self.plan.name, **facts)
+        plan = self.plan
+        self._parts.log(event, **{"source": plan.source, "name": plan.name, **facts})

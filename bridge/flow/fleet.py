@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from bridge.core.model import Plan, Reason
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, named
 from bridge.flow.feed import Feed
 
 
@@ -37,7 +37,7 @@ class Fleet:
         feed = self._make(plan)
         self._stops[feed] = asyncio.Event()
         name = f"{plan.source}/{plan.name}"
-        task = asyncio.create_task(self._run(feed), name=name)
+        task = asyncio.create_task(feed.run(self._stops[feed]), name=name)
         self._tasks[feed] = task
         task.add_done_callback(lambda _: self._gone(feed))
         return feed
@@ -66,16 +66,8 @@ class Fleet:
                 feed.abandon()
                 self._stops[feed].set()
 
-    async def _run(self, feed: Feed) -> None:
-        try:
-            await feed.run(self._stops[feed])
-        except BridgeError as error:
-            self._failed(error)
-
     def _gone(self, feed: Feed) -> None:
         task = self._tasks.pop(feed)
         del self._stops[feed]
         if not task.cancelled() and (cause := task.exception()) is not None:
-            error = BridgeError(f"unexpected: {task.get_name()}: {cause!r}")
-            error.__cause__ = cause
-            self._failed(error)
+            self._failed(named(task.get_name(), cause))

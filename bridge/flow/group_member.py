@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from bridge.core.model import Note, Reason
+from bridge.core.model import Note, Plan, Reason
 from bridge.edge.consumer import Message
 from bridge.errors import KafkaError
 from bridge.flow.connection import Log
@@ -32,7 +32,7 @@ class GroupMember:
     def __init__(
         self,
         ownership: Ownership,
-        settled: Callable[[], Awaitable[None]],
+        settled: Callable[[Sequence[Plan]], Awaitable[None]],
         sleep: Callable[[float], Awaitable[None]],
         session_s: float,
         log: Log,
@@ -42,7 +42,7 @@ class GroupMember:
 
         Args:
             ownership: what runs here.
-            settled: waits until Kafka has taken what was written up to now.
+            settled: waits until Kafka has taken what was written for these plans.
             sleep: waits.
             session_s: after this long without a loss, a member is one still.
             log: told of every change.
@@ -111,13 +111,17 @@ class GroupMember:
         self._failed(error)
 
     async def _give(self, topic: str, partition: int) -> None:
+        plans = self._ownership.plans([partition])
         await self._ownership.give([partition], Reason.MOVED)
-        await self._settled()
+        await self._settled(plans)
         self._group.release(topic, partition)
 
     async def _take_back(self) -> None:
+        lapses = self.lapses
         await self._sleep(self._session_s)
-        for partition in sorted(self.dealt) if not self._leaving else ():
+        if self._leaving or self.lapses != lapses:  # a later lapse waits for itself
+            return
+        for partition in sorted(self.dealt):
             self._ownership.take(partition)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

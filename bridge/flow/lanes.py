@@ -15,6 +15,11 @@ class Route(NamedTuple):
     partitions: int
     encoder: Encoder
 
+    def place(self, subscription: Subscription) -> tuple[str, int]:
+        """Return the topic and the partition where a subscription's records lie."""
+        key = subscription.partition_key.encode()
+        return self.topic, partition(key, self.partitions)
+
 
 class Lane:
     """One subscription on one connection: the next sequence and all that is constant.
@@ -40,10 +45,7 @@ class Lane:
     ) -> None:
         """Bind `subscription` to its route for the life of `connection`."""
         self.subscription = subscription
-        self.topic = route.topic
-        self.partition = partition(
-            subscription.partition_key.encode(), route.partitions
-        )
+        self.topic, self.partition = route.place(subscription)
         self.key = subscription.key.encode()
         self.sequence = 0
         self.state: Mark | None = None

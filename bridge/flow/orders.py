@@ -8,93 +8,24 @@ Every callback comes on the event loop; threads hand over values only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Collection, Sequence
 
-from bridge.core.claims import Claims
 from bridge.core.model import Note, Now
 from bridge.core.orders import Command, Entry, Key, Phase, Refused
-from bridge.core.tallies import Tallies
 from bridge.edge.consumer import Message
 from bridge.errors import BridgeError, KafkaError, SchemaError
-from bridge.flow.connection import Log
-from bridge.flow.desk import Desk
 from bridge.flow.latency import Latency, Moment
+from bridge.flow.order_parts import GroupPort, JournalPort, Parts, Poison
+from bridge.flow.pacer import Clock
 from bridge.flow.shelf import PartitionShelf, Ways
-from bridge.flow.trails import Headers, Trails
+
+__all__ = ["OrderPath", "Parts", "Poison", "finish"]
 
 MS_NS = 1_000_000
 MARGIN_MS = 60_000
 # How long the witness of an ended assignment may still learn what became of its sends.
 WITNESS_NS = 600_000_000_000
-
-
-class Poison(Protocol):
-    """A record that is no command and gets no response."""
-
-    @property
-    def reason(self) -> str:
-        """Return the stable reason."""
-
-    @property
-    def error(self) -> str:
-        """Return what is wrong, in a sentence."""
-
-
-class Parts(NamedTuple):
-    """What the order path of one topic is given.
-
-    `read` checks one record completely. `encode` and `decode` speak the response
-    schema; `send` queues bytes for a response topic, partition and key. `bury` writes a
-    dead letter. `epoch` makes a new name for each assignment. `seen` is told of every
-    record that is read back. `tallies` counts what is answered. `trails` knows the
-    trace of each command.
-    """
-
-    topic: str
-    responses: str
-    now: Callable[[], Now]
-    log: Log
-    read: Callable[[Message, Now], Command | Refused | Poison]
-    claims: Callable[[str], Claims]
-    epoch: Callable[[], str]
-    encode: Callable[[Entry, int], bytes]
-    decode: Callable[[bytes], Entry]
-    send: Callable[[str, int, str, bytes, Now, Headers | None], None]
-    bury: Callable[[Message, Poison, Now], None]
-    seen: Callable[[Entry, Now], None]
-    desks: Mapping[str, Desk]
-    tallies: Tallies
-    trails: Trails
-    dedup_ms: int
-    dry_run: bool
-    release_wait_s: float
-
-
-class GroupPort(Protocol):
-    """The consumer group of the command topic."""
-
-    def start(self, topic: str, partition: int, offset: int | None) -> None:
-        """Begin at an offset; None is the oldest record."""
-
-    def taken(self, message: Message) -> None:
-        """Note that a message was taken over."""
-
-    def commit(self, topic: str, partition: int, offset: int) -> None:
-        """Commit in the background."""
-
-    def release(self, topic: str, partition: int) -> None:
-        """Let a revoked partition go."""
-
-
-class JournalPort(Protocol):
-    """The reader of the response partitions."""
-
-    def follow(self, topic: str, partition: int, from_ms: int | None) -> None:
-        """Read from a time on, and go on reading."""
-
-    def unfollow(self, topic: str, partition: int) -> None:
-        """Stop reading."""
+FINISH_POLL_S = 0.02
 
 
 class OrderPath:
@@ -109,6 +40,7 @@ class OrderPath:
         self.latency = Latency()
         self._parts = parts
         self._failed = failed
+        self._leaving = False
         self._committed: dict[int, int | None] = {}
         self._from_ms: dict[int, int] = {}
         self._group: GroupPort
@@ -119,10 +51,11 @@ class OrderPath:
         self._group = group
         self._journal = journal
 
-    @property
-    def busy(self) -> bool:
-        """Tell whether any command is open."""
-        return any(shelf.claims.open_claims for shelf in self.shelves.values())
+    def close(self) -> None:
+        """Take nothing more; each shelf goes once nothing is open there, or in time."""
+        self._leaving = True
+        for shelf in list(self.shelves.values()):
+            shelf.close(self._parts.now(), self._parts.release_wait_s)
 
     # -- the group's calls
 
@@ -134,7 +67,14 @@ class OrderPath:
         self._open(partition, max(0, window_ms))
 
     def _open(self, partition: int, from_ms: int) -> None:
-        """Begin an assignment, or begin it anew, with the journal from a time on."""
+        """Begin an assignment, or begin it anew, with the journal from a time on.
+
+        The group's `start` follows when the journal is read, and brings every command
+        without a final record. What comes before it is dropped: a later command that
+        was taken here first would make the earlier ones look like old news.
+        """
+        if self._leaving:
+            return
         epoch = self._parts.epoch()
         self._from_ms[partition] = from_ms
         claims = self._parts.claims(epoch)
@@ -160,7 +100,7 @@ class OrderPath:
         for message in messages:
             self._group.taken(message)
             shelf = self.shelves.get(message.partition)
-            if shelf is None:
+            if shelf is None or not shelf.takes:
                 continue
             if 0 <= message.timestamp_ms < self._from_ms[message.partition]:
                 # It has waited longer than the journal was read back: an older claim
@@ -203,15 +143,15 @@ class OrderPath:
 
     # -- from the producer and the pulse
 
-    def not_delivered(self, topic: str, partition: int, value: bytes) -> None:
+    def not_delivered(self, partition: int, value: bytes) -> None:
         """A response will never arrive; the claims decide what follows."""
-        shelf = self.shelves.get(partition)
-        if shelf is not None and topic == self._parts.responses:
-            shelf.not_delivered(self._parts.decode(value), self._parts.now())
+        entry = self._parts.decode(value)
+        for shelf in self._readers(partition):
+            shelf.not_delivered(entry, self._parts.now())
 
     def tick(self, now: Now) -> None:
         """Let time pass for every shelf; let witnesses go that have nothing to add."""
-        for shelf in list(self.shelves.values()):
+        for shelf in [*self.shelves.values(), *self.witnesses]:
             shelf.tick(now)
         for witness in [w for w in self.witnesses if _done(w, now)]:
             self.witnesses.remove(witness)
@@ -236,6 +176,7 @@ class OrderPath:
             entry = self._parts.decode(value)
         except SchemaError as error:
             # It may hide a claim: nothing may be sent on what is half known.
+            self._retire(message.partition)
             place = f"{message.topic}/{message.partition}@{message.offset}"
             text = f"{place} cannot be read, and may be a claim: {error}"
             self._failed(SchemaError(f"{text}; write nothing else to this topic"))
@@ -291,6 +232,18 @@ class OrderPath:
 
     def _note(self, key: Key, moment: Moment) -> None:
         self.latency.note(key, moment, self._parts.now())
+
+
+async def finish(paths: Collection[OrderPath], limit_s: float, clock: Clock) -> None:
+    """Close the paths at the same time, and wait until they are finished.
+
+    Each shelf has its own limit; `limit_s` is there for all. The paths must be ticked.
+    """
+    end_ns = clock.now().mono_ns + int(limit_s * 1e9)
+    for path in paths:
+        path.close()
+    while any(path.shelves for path in paths) and clock.now().mono_ns < end_ns:
+        await clock.sleep(FINISH_POLL_S)
 
 
 def _done(witness: PartitionShelf, now: Now) -> bool:

@@ -106,11 +106,12 @@ class FeedStates:
         self._encode = encode
         self._worker = worker
         self._last: dict[bytes, tuple[bytes, int]] = {}
+        self._missing: set[bytes] = set()
 
     def write(self, lane: Lane, connection: str, mark: Mark, written_ns: int) -> None:
         """Publish the boundary that `lane` has just written."""
         subscription = lane.subscription
-        key = f"{subscription.source}/{subscription.name}".encode()
+        key = _state_key(subscription)
         value = self._encode(
             (
                 subscription.source,
@@ -127,15 +128,29 @@ class FeedStates:
         self._last[key] = (value, written_ns // 1_000_000)
         self._send(key)
 
+    def place(self, subscription: Subscription) -> tuple[str, int]:
+        """Return the topic and the partition where a subscription's states lie."""
+        return self.topic, self._place(_state_key(subscription))
+
     def failed(self, key: bytes, value: bytes) -> None:
-        """Send again what did not arrive, unless a newer state has replaced it."""
+        """Keep what did not arrive for `send_again`, unless a newer one replaced it."""
         if key in self._last and self._last[key][0] == value:
+            self._missing.add(key)
+
+    def send_again(self) -> None:
+        """Send what is missing."""
+        missing, self._missing = self._missing, set()
+        for key in sorted(missing):
             self._send(key)
 
     def _send(self, key: bytes) -> None:
         value, timestamp_ms = self._last[key]
         place = self._place(key)
         self._out.send_watched(self.topic, value, key, place, timestamp_ms)
+
+
+def _state_key(subscription: Subscription) -> bytes:
+    return f"{subscription.source}/{subscription.name}".encode()
 
 
 class Sinks(NamedTuple):

@@ -40,6 +40,8 @@ class Ownership:
         """Own nothing yet; `wanted` returns all bindings that are wanted now."""
         self.held: dict[Share, Held] = {}
         self._leaving: set[Share] = set()
+        # What is still on its way to Kafka has to be waited for.
+        self._given: dict[Share, list[Plan]] = {}
         self._fleet = fleet
         self._wanted = wanted
         self._partitions = partitions
@@ -54,14 +56,24 @@ class Ownership:
             self.held[share] = Held(self._now().wall_ns // 1_000_000, [])
             self._follow(share, 0)
 
+    def plans(self, shares: Iterable[Share]) -> list[Plan]:
+        """Return what runs in shares, or ran there when they were given."""
+        return [plan for one in shares for plan in self._plans_of(one)]
+
+    def _plans_of(self, share: Share) -> list[Plan]:
+        if share in self.held:
+            return [feed.plan for feed in self.held[share].feeds]
+        return self._given.get(share, [])
+
     async def give(self, shares: Iterable[Share], reason: Reason) -> None:
         """End shares: every sequence has its ENDED when this returns."""
         giving = set(shares) & self.held.keys()
         self._leaving |= giving
         feeds = [feed for one in giving for feed in self.held[one].feeds]
         await self._fleet.end(feeds, reason)
-        for one in giving:
-            self.held.pop(one, None)
+        for one in giving & self.held.keys():
+            self._given[one] = self._plans_of(one)
+            del self.held[one]
         self._leaving -= giving
 
     def lose(self, shares: Iterable[Share]) -> None:

@@ -17,6 +17,9 @@ from typing import Protocol
 from bridge.core.model import Now
 from bridge.flow.connection import Connection, Log
 
+# Far more than it takes to read what a socket and its buffers hold.
+CATCH_UP_NS = 1_000_000_000
+
 
 class Marks(Protocol):
     """The producer's two marks."""
@@ -53,12 +56,21 @@ class Pressure:
         self._limit_ns = int(limit_s * 1e9)
         self._log = log
         self._since_ns = 0
+        self._read_ns = 0
         self._open = asyncio.Event()
         self._open.set()
 
     async def flowing(self) -> None:
         """Wait until Kafka takes records: no new connection is opened before."""
         await self._open.wait()
+
+    def unread(self, now: Now) -> str:
+        """Return why the sockets may hold what was not read, empty if they do not."""
+        if self.flow is not Flow.FLOWING:
+            return "reading is paused: Kafka is slow"
+        if now.mono_ns < self._read_ns:
+            return "what came while Kafka was slow is being read"
+        return ""
 
     def full(self) -> None:
         """Pause all sockets; called at the end of a chunk, so it must be cheap."""
@@ -99,6 +111,7 @@ class Pressure:
 
     def _release(self, now: Now) -> None:
         was, self.flow = self.flow, Flow.FLOWING
+        self._read_ns = now.mono_ns + CATCH_UP_NS
         self._open.set()
         if was is Flow.CUT:
             self._log("kafka_back", act="heal")

@@ -50,7 +50,7 @@ class Ways(NamedTuple):
 
 
 class PartitionShelf:
-    """See the module; implements `flow.desk.Shelf`."""
+    """See the module; implements `flow.flights.Shelf`."""
 
     def __init__(self, partition: int, claims: Claims, ways: Ways) -> None:
         """Start with an empty journal; nothing is sent before `caught_up`."""
@@ -91,18 +91,21 @@ class PartitionShelf:
 
     @property
     def takes(self) -> bool:
-        """Tell whether further commands are taken here."""
-        return self.closing_until_ns is None and not self.ended
+        """Tell whether commands are taken here now.
+
+        While the journal is read they come again afterwards, with the group's `start`;
+        while closing they are left to the successor.
+        """
+        begun = not self.claims.reading
+        return begun and self.closing_until_ns is None and not self.ended
 
     def command(self, command: Command | Refused, now: Now) -> None:
-        """Take the next command; while closing it is left to the successor."""
-        if self.takes:
-            self._do(self.claims.command(command, now), now)
+        """Take the next command."""
+        self._do(self.claims.command(command, now), now)
 
     def skip(self, offset: int, now: Now) -> None:
         """Note a record that gets no response: it is in the dead letters."""
-        if self.takes:
-            self._do(self.claims.skip(offset, now), now)
+        self._do(self.claims.skip(offset, now), now)
 
     # -- from the desk
 
@@ -144,7 +147,8 @@ class PartitionShelf:
         until_ns = self.closing_until_ns
         if until_ns is None or self.ended:
             return
-        if not self.claims.open_claims or now.mono_ns >= until_ns:
+        idle = self.claims.reading or not self.claims.open
+        if idle or now.mono_ns >= until_ns:
             self._ways.release(self.partition)
 
     def close(self, now: Now, wait_s: float) -> None:
@@ -179,4 +183,8 @@ class PartitionShelf:
             self._ways.desks[key.account].issue(act, self, now)
 
     def _resolve(self, act: Resolve, now: Now) -> None:
-        self._ways.desks[act.claim.key.account].resolve(act.claim, self, now)
+        key = act.claim.key
+        if (desk := self._ways.desks.get(key.account)) is not None:
+            desk.resolve(act.claim, self, now)
+        else:  # the settings named the account when this was claimed
+            self.found(key, Finding(asked=False, final=False), now)

@@ -35,6 +35,11 @@ class Opened(NamedTuple):
         closing = self.connection.closing
         return closing.detail if closing else f"{closed.detail} ({closed.code})"
 
+    def break_off(self, error: Exception) -> None:
+        """End the sequences that a fault of ours leaves open, as if the line broke."""
+        if (connection := self.connection).alive:
+            connection.finish(connection.session.closed(f"unexpected: {error!r}"))
+
 
 class Succession:
     """The overlap of two connections; opens the conversation of the new one."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from bridge.core.orders import Result
+from bridge.core.orders import Command, Result
 from bridge.venues.base import OrderVenue
 
 Asker = TypeVar("Asker")
@@ -24,12 +23,10 @@ class Tied(Generic[Asker]):
         self._venue = venue
         self._untouched: dict[int, Asker] = {}
 
-    def follow(
-        self, method: str, params: Mapping[str, Any], result: Result, asker: Asker
-    ) -> None:
-        """Take an answer of the venue to a request."""
+    def follow(self, command: Command, result: Result, asker: Asker) -> None:
+        """Take what the venue says of a command: an answer, or what a look-up found."""
         before = self.orders
-        self.orders = self._venue.retie(before, method, params, result)
+        self.orders = self._venue.retie(before, command.method, command.params, result)
         if self._venue.untouched(result):
             self._untouched |= dict.fromkeys(self.orders - before, asker)
         for number in before - self.orders:

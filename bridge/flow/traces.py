@@ -230,7 +230,7 @@ class TracedShelf(PartitionShelf):
     @override
     def command(self, command: Command | Refused, now: Now) -> None:
         # One that has its final record is delivered again after a restart.
-        if self.takes and self.claims.binding(command.offset) is None:
+        if self.claims.binding(command.offset) is None:
             claimed_by = self._claimed_by.get(command.offset, "")
             self._traces.opened(command, claimed_by)
         super().command(command, now)

@@ -250,7 +250,10 @@ class OrderVenue(Protocol):
         """Tell whether an accepted order has no deal: removed, it leaves no trace."""
 
     def steps(self, body: str) -> Mapping[str, Steps]:
-        """Return the steps of each instrument from the reply of `instruments`."""
+        """Return the steps of each instrument; raises SchemaError.
+
+        `body` is the reply of `instruments`.
+        """
 
     def plan(self, source: Source) -> Plan:
         """Return the plan of the order connection, apart from all feeds."""

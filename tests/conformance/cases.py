@@ -20,6 +20,7 @@ from bridge.core.model import (
 )
 from bridge.venues import VENUES
 from bridge.venues.base import Context, Credentials, Session, Source, Wanted
+from tests.unit.flow.carrier import carrier
 
 SECOND = 1_000_000_000
 # 2026-01-05 12:00:00 UTC, a Monday: every index is in its session.
@@ -134,6 +135,7 @@ class Talk:
         self.said: list[Event] = []
         self.frames = 0
         self.session: Session = venue.open(self.plan, context())
+        self._carry = carrier(self.plan)
 
     def now(self) -> Now:
         """Return the present on both clocks."""
@@ -171,8 +173,8 @@ class Talk:
         return said
 
     def take(self, events: Events) -> list[Event]:
-        """Keep what the session said."""
-        self.said += events
+        """Keep what the session said, and have it carried out."""
+        self.said += self._carry(events)
         return list(events)
 
     def live(self) -> None:

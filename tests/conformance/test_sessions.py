@@ -19,8 +19,11 @@ LEGAL: dict[State | None, set[State]] = {
         *(State.GAP, State.STALE, State.BINDING, State.ENDED),
     },
     State.SNAPSHOT_BEGIN: {State.LIVE, State.GAP, State.ENDED},
-    State.LIVE: {State.STALE, State.GAP, State.ENDED, State.SNAPSHOT_BEGIN},
-    State.STALE: {State.BINDING, State.LIVE, State.GAP, State.ENDED},
+    State.LIVE: {
+        *(State.STALE, State.GAP, State.REFUSED),
+        *(State.ENDED, State.SNAPSHOT_BEGIN),
+    },
+    State.STALE: {State.BINDING, State.LIVE, State.GAP, State.REFUSED, State.ENDED},
     State.GAP: {State.BINDING, State.LIVE, State.STALE, State.GAP, State.ENDED},
     State.REFUSED: {State.BINDING, State.GAP, State.ENDED},
     State.ENDED: set(),

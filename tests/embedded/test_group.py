@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 
 import confluent_kafka as ck
 import pytest
+from typing_extensions import override
 
 from bridge.edge import group as edge
 from bridge.edge.consumer import Message
@@ -48,6 +49,10 @@ def unhurried(options: Options) -> Options:
     """Return the same with a session that a busy machine does not outlast."""
     longer = {"session.timeout.ms": 6_000} if "session.timeout.ms" in options else {}
     return {**options, **longer}
+
+
+def places(messages: Sequence[Message]) -> set[tuple[int, int]]:
+    return {(m.partition, m.offset) for m in messages}
 
 
 def plain(kafka: EmbeddedKafka) -> Options:
@@ -123,6 +128,64 @@ def test_start_again_goes_back(kafka: EmbeddedKafka, run: Run) -> None:
         assert it.offsets(0)[:again] == [*range(again)]
 
     run(main())
+
+
+def test_nothing_of_before_comes_after_start(
+    kafka: EmbeddedKafka, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before a `start` and comes after it is dropped, and comes again."""
+    put(plain(kafka), records(400, partition=0))
+    monkeypatch.setattr(edge, "BATCH", 10)
+
+    class Restarting(Recorder):
+        """Starts anew with the first message, when many batches are on their way."""
+
+        @override
+        def on_messages(self, messages: list[Message]) -> None:
+            if not self.messages:
+                time.sleep(0.5)
+                self.its.start(TOPIC, 0, 200)
+                self.its.start(TOPIC, 0, 3)
+            super().on_messages(messages)
+
+    async def main() -> None:
+        async with member(options(kafka), GROUP, Restarting()) as it:
+            await until(lambda: it.offsets(0)[-1:] == [399], "the last one")
+            await until(lambda: it.its.progress.waiting == 0, "room")
+        first = it.offsets(0).index(9) + 1
+        assert it.offsets(0)[:first] == [*range(10)]
+        assert it.offsets(0)[first:] == [*range(3, 400)]
+
+    run(main())
+
+
+def test_batches_are_prepared_before_they_come(kafka: EmbeddedKafka, run: Run) -> None:
+    """In the thread, with all that comes, each before the loop has it."""
+    put(plain(kafka), records(400))
+    prepared: list[Message] = []
+    threads: set[str] = set()
+
+    class Checking(Recorder):
+        """Looks for each message among what was prepared."""
+
+        @override
+        def on_messages(self, messages: list[Message]) -> None:
+            assert places(messages) <= places(prepared)
+            super().on_messages(messages)
+
+    def prepare(messages: Sequence[Message]) -> None:
+        threads.add(threading.current_thread().name)
+        prepared.extend(messages)
+
+    async def main() -> None:
+        it = Checking()
+        it.group = Group(options(kafka), GROUP, it, prepare=prepare)
+        it.group.open()
+        await until(lambda: len(it.messages) == 400, "all messages")
+        await it.group.close()
+
+    run(main())
+    assert threads == {"group g"}
 
 
 def test_a_position_that_is_gone(kafka: EmbeddedKafka, run: Run) -> None:
@@ -298,25 +361,6 @@ def test_bytes_are_limited_too(kafka: EmbeddedKafka, run: Run) -> None:
                 await until(lambda n=n: len(it.messages) > n, "one more")  # type: ignore[misc]
                 it.its.taken(it.messages[n])
         assert it.offsets(0) == [*range(20)]
-
-    run(main())
-
-
-def test_one_partition_can_be_paused(kafka: EmbeddedKafka, run: Run) -> None:
-    """A paused partition is silent, the others go on; resumed, it has no hole."""
-
-    async def main() -> None:
-        async with member(options(kafka), GROUP) as it:
-            put(plain(kafka), records(40))
-            await until(lambda: len(it.messages) == 40, "the first messages")
-            it.its.pause(TOPIC, 0)
-            await asyncio.sleep(0.2)
-            put(plain(kafka), records(40))
-            await until(lambda: len(it.messages) == 70, "the others")
-            await asyncio.sleep(0.2)
-            assert len(it.offsets(0)) == 10
-            it.its.resume(TOPIC, 0)
-            await until(lambda: it.offsets(0) == [*range(20)], "the rest")
 
     run(main())
 

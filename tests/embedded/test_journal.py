@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+from typing_extensions import override
 
 from bridge.core.model import Note
 from bridge.edge import journal as edge
@@ -34,6 +35,10 @@ def options(kafka: EmbeddedKafka) -> Options:
     return {"bootstrap.servers": kafka.bootstrap, "fetch.wait.max.ms": 10}
 
 
+def places(messages: Sequence[Message]) -> set[tuple[int, int]]:
+    return {(m.partition, m.offset) for m in messages}
+
+
 def plain(kafka: EmbeddedKafka) -> Options:
     return {"bootstrap.servers": kafka.bootstrap}
 
@@ -56,6 +61,38 @@ def test_all_entries_come_in_order(kafka: EmbeddedKafka, run: Run) -> None:
         assert log.told.count(("caught_up", 2)) == 1
 
     run(main())
+
+
+def test_entries_are_prepared_before_they_come(kafka: EmbeddedKafka, run: Run) -> None:
+    """In the thread, with all that comes, each before the loop has it."""
+    put(plain(kafka), [(TOPIC, n % 2, b"%d" % n) for n in range(2000)])
+    prepared: list[Message] = []
+    threads: set[str] = set()
+
+    class Checking(Log):
+        """Looks for each entry among what was prepared."""
+
+        @override
+        def on_entries(self, entries: list[Message]) -> None:
+            assert places(entries) <= places(prepared)
+            super().on_entries(entries)
+
+    def prepare(entries: Sequence[Message]) -> None:
+        threads.add(threading.current_thread().name)
+        prepared.extend(entries)
+
+    async def main() -> None:
+        log = Checking()
+        it = Journal(options(kafka), log, prepare=prepare)
+        it.open()
+        for partition in (0, 1):
+            it.follow(TOPIC, partition, None)
+            await until(lambda n=partition: log.caught_up(n), "the end")  # type: ignore[misc]
+        await it.close()
+        assert len(log.entries) == 2000
+
+    run(main())
+    assert threads == {"journal"}
 
 
 def test_an_empty_partition_is_caught_up_at_once(

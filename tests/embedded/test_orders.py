@@ -29,6 +29,7 @@ from tests.embedded.whole import Whole, whole
 from tests.support.running import Run, until
 
 TOPIC, RESPONSES = "finery.commands", "finery.responses"
+PRODUCE, POLICY_VIOLATION = 0, 44  # an api key, and an error of it
 ORDERS = {
     TOPIC: {
         "responses": RESPONSES,
@@ -97,9 +98,12 @@ class Sender:
 
 @asynccontextmanager
 async def trading(
-    folder: Path, orders: Mapping[str, Any] = ORDERS, **more: Any
+    folder: Path,
+    orders: Mapping[str, Any] = ORDERS,
+    kind: type[Sender] = Sender,
+    **more: Any,
 ) -> AsyncIterator[tuple[Whole, Sender]]:
-    """Run a worker that takes orders."""
+    """Run a worker that takes orders, and what sends them."""
     async with whole(folder, rate=0.0, desk_rate=0.0) as path:
         # The embedded cluster's rebalances last as long as a session.
         options = {"session.timeout.ms": "2000", "heartbeat.interval.ms": "500"}
@@ -109,7 +113,7 @@ async def trading(
         )
         worker = path.worker(settings)
         task = asyncio.ensure_future(worker.run(path.stop))
-        sender = Sender(path, settings)
+        sender = kind(path, settings)
         await until(lambda: "commands_assigned" in path.lines.getvalue(), "assigned")
         await path.live(worker, 1)
         await ready(sender)
@@ -141,6 +145,17 @@ async def taking(sender: Sender, instrument: str, offset: int = 0) -> dict[str, 
         "side": "bid",
         "type": "limitIOC",
     }
+
+
+def committed(sender: Sender) -> int:
+    """Return where the group of the command topic would start in partition 0."""
+    (part,) = sender.path.made.commands.values()
+    asking = ck.Consumer({**sender.options, "group.id": part.group})
+    try:
+        (found,) = asking.committed([ck.TopicPartition(TOPIC, 0)], timeout=10)
+        return int(found.offset)
+    finally:
+        asking.close()
 
 
 def told(answer: Answer) -> tuple[str, str]:
@@ -233,6 +248,29 @@ def test_poison_is_buried_and_the_partition_goes_on(run: Run, tmp_path: Path) ->
     run(story())
 
 
+def test_a_dead_letter_that_kafka_refuses_is_sent_again(
+    run: Run, tmp_path: Path
+) -> None:
+    """It arrives with its reason and the mark of the second time, and is logged."""
+
+    async def story() -> None:
+        async with trading(tmp_path) as (path, sender):
+            sender.raw(b"no avro")  # the loop stands still until this is acknowledged
+            path.kafka.fail_requests(PRODUCE, [POLICY_VIOLATION])
+            line = "topic=feedbridge.dead-letter code=POLICY_VIOLATION lost=False"
+            await until(lambda: line in path.lines.getvalue(), "the failure")
+            path.stop.set()
+            await until(lambda: "stopped ledger" in path.lines.getvalue(), "stopped")
+            (letter,) = [
+                m async for m in read_range(sender.options, ["feedbridge.dead-letter"])
+            ]
+            assert letter.value == b"no avro"
+            assert dict(letter.headers).keys() > {"reason", "error", "part"}
+            assert ("attempt", b"2") in letter.headers
+
+    run(story())
+
+
 def test_a_halt_stops_new_orders_and_lets_cancels_pass(
     run: Run, tmp_path: Path
 ) -> None:
@@ -280,6 +318,37 @@ def test_a_halt_outlives_the_worker(run: Run, tmp_path: Path) -> None:
             assert await task == 0
             assert told(finals[base])[0] == "REFUSED"
             assert told(finals[base])[1] in {"TRADING_HALTED", "NO_CONNECTION"}
+
+    run(story())
+
+
+def test_a_stop_waits_for_the_answers_that_are_due(run: Run, tmp_path: Path) -> None:
+    """An order that is at the venue when the worker stops has the venue's own word.
+
+    It is read back and committed, too, so that the successor finds nothing open.
+    """
+    patient = {TOPIC: {**ORDERS[TOPIC], "answer_timeout_ms": 5_000}}
+
+    async def story() -> None:
+        async with trading(tmp_path, patient) as (path, sender):
+            base = len(await sender.finals(1))
+            await path.finery.do("delay_reply", ms=1_000, method="add")
+            orders = path.workers[0]._orders
+            assert orders is not None
+            desk = orders.accounts["desk"].desk
+            sender.send("slow", "add", **await taking(sender, "BTC-USD"))
+            await until(lambda: desk.in_flight > 0, "sent")
+            path.stop.set()
+            await until(lambda: "stopped ledger" in path.lines.getvalue(), "stopped")
+            found = [
+                a for a in await sender.answers() if a.entry.command_offset >= base
+            ]
+            assert [a.entry.phase for a in found] == [Phase.CLAIMED, Phase.FINAL]
+            assert told(found[-1]) == ("DONE", "FILLED")
+            result = found[-1].entry.result
+            assert result is not None
+            assert result.evidence.name == "REPLY"
+            assert committed(sender) == base + 1
 
     run(story())
 

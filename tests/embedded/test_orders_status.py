@@ -21,7 +21,8 @@ def test_the_order_path_describes_itself(run: Run, tmp_path: Path) -> None:
 
             orders = path.workers[0]._orders
             assert orders is not None
-            await until(lambda: not orders.paths[TOPIC].busy, "read back")
+            shelves = orders.paths[TOPIC].shelves.values()
+            await until(lambda: not any(s.claims.open for s in shelves), "read back")
             found = json.loads(json.dumps(orders.describe()))
             topic, account = found["topics"][TOPIC], found["accounts"]["desk"]
             ours = next(p for p in topic["partitions"] if p["partition"] == 0)

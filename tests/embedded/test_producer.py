@@ -13,7 +13,7 @@ import confluent_kafka as ck
 import pytest
 
 from bridge.core.model import Note
-from bridge.edge.fates import Patience
+from bridge.edge.fates import Headers, Patience
 from bridge.edge.producer import OVERHEAD_BYTES, Budget, Failure, Producer
 from bridge.embedded import EmbeddedKafka
 from bridge.errors import ConfigError
@@ -24,6 +24,7 @@ NOT_LEADER, TIMED_OUT, TOO_LARGE = 6, 7, 10
 NOT_ENOUGH_REPLICAS, INVALID_RECORD, POLICY = 19, 87, 44
 TRANSPORT = -195
 TOPICS = {"t": 2, "u": 1}
+EVERYWHERE = {("t", 0), ("t", 1), ("u", 0), ("bad", 0)}
 ROOMY = Budget()
 QUICK = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100}
 
@@ -415,7 +416,7 @@ def test_settled_waits_for_the_watched_and_for_nothing_else(
         producer.send("t", b"before", b"", 0, 1)
         producer.send_watched("t", b"last", b"", 0, 1)
         producer.send("u", b"other", b"", 0, 1)
-        waiting = asyncio.create_task(producer.settled(within(60.0)))
+        waiting = asyncio.create_task(producer.settled(EVERYWHERE, within(60.0)))
         await asyncio.sleep(0)
         broker.report("other", "before")
         producer.send_watched("t", b"later", b"", 0, 1)
@@ -426,7 +427,9 @@ def test_settled_waits_for_the_watched_and_for_nothing_else(
         assert not waiting.done()
         broker.report("last")
         assert await waiting
-        assert not await producer.settled(within(0.0))  # "later" is watched, too
+        assert not await producer.settled(
+            EVERYWHERE, within(0.0)
+        )  # "later" is watched, too
         assert (producer.acked, producer.outstanding) == (6, 1)
 
     run(main())
@@ -453,7 +456,7 @@ def test_settled_is_patient_while_reports_come(
         broker = Broker(producer)
         producer.send_watched("t", b"never", b"", 0, 1)
         began = time.monotonic()
-        waiting = asyncio.create_task(producer.settled(patience))
+        waiting = asyncio.create_task(producer.settled(EVERYWHERE, patience))
         while time.monotonic() < began + reports_s and not waiting.done():
             producer.send("u", b"other", b"", 0, 1)
             broker.report("other")
@@ -465,6 +468,23 @@ def test_settled_is_patient_while_reports_come(
     run(main())
 
 
+def test_settled_waits_for_its_own_places_alone(kafka: EmbeddedKafka, run: Run) -> None:
+    """A partition without a leader holds nobody back that has nothing there."""
+
+    async def main() -> None:
+        producer = Desk(kafka.bootstrap).producer
+        broker = Broker(producer)
+        producer.send_watched("t", b"dead", b"", 0, 1)
+        producer.send_watched("t", b"mine", b"", 1, 1)
+        mine = {("t", 1), ("u", 0)}
+        assert not await producer.settled(mine, within(0.0))
+        broker.report("mine")
+        assert await producer.settled(mine, within(0.0))
+        assert not await producer.settled(EVERYWHERE, within(0.0))
+
+    run(main())
+
+
 def test_settled_waits_not_for_what_was_refused(kafka: EmbeddedKafka, run: Run) -> None:
     """A record that librdkafka never took has no report to wait for."""
 
@@ -472,7 +492,7 @@ def test_settled_waits_not_for_what_was_refused(kafka: EmbeddedKafka, run: Run) 
         producer = Desk(kafka.bootstrap).producer
         Broker(producer)
         producer.send_watched("bad", b"x", b"", 0, 1)
-        assert await producer.settled(within(0.0))
+        assert await producer.settled(EVERYWHERE, within(0.0))
         assert producer.failed == 1
 
     run(main())
@@ -485,7 +505,7 @@ def test_a_watched_record_counts_like_any_other(kafka: EmbeddedKafka, run: Run) 
         desk = Desk(kafka.bootstrap)
         desk.producer.send("t", b"1", b"", 0, 1)
         desk.producer.send_watched("t", b"2", b"", 0, 1)
-        assert await desk.producer.settled(within(20.0))
+        assert await desk.producer.settled(EVERYWHERE, within(20.0))
         desk.check()
         assert desk.producer.acked == 2
 
@@ -502,6 +522,31 @@ def test_an_expired_record_is_a_failure(kafka: EmbeddedKafka, run: Run) -> None:
         desk.producer.send("t", b"x", b"", 0, 1)
         await desk.settle()
         assert [failure.code for failure in desk.failures] == ["_MSG_TIMED_OUT"]
+
+    run(main())
+
+
+def test_a_failure_has_the_headers_of_its_record(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """Be it refused at once or reported later; librdkafka's report has none."""
+    large: Headers = [("reason", b"large")]
+    late: Headers = [("reason", b"late")]
+
+    async def main() -> None:
+        kafka.broker_down()
+        desk = Desk(
+            kafka.bootstrap,
+            message_max_bytes=2000,
+            batch_size=2000,
+            delivery_timeout_ms=300,
+            request_timeout_ms=200,
+        )
+        desk.producer.send("t", b"x" * 5000, b"", 0, 1, large)
+        desk.producer.send("t", b"x", b"", 0, 1, late)
+        desk.producer.send("t", b"x", b"", 0, 1)
+        await desk.settle()
+        assert [failure.headers for failure in desk.failures] == [large, late, None]
 
     run(main())
 
@@ -559,6 +604,30 @@ def test_a_fatal_error_is_kept_and_fails_what_comes(
         (failure,) = desk.failures
         assert failure.fatal
         desk.check()
+
+    run(main())
+
+
+def test_what_is_refused_at_once_cannot_hold_a_poll(
+    kafka: EmbeddedKafka, run: Run
+) -> None:
+    """A callback that sends again is told of the next refusal by the next poll."""
+
+    async def main() -> None:
+        desk = Desk(kafka.bootstrap)
+        Broker(desk.producer)
+        told: list[Failure] = []
+
+        def again(failure: Failure) -> None:
+            told.append(failure)
+            assert len(told) < 100, "one poll goes on for ever"
+            desk.producer.send_watched("bad", b"x", b"", 0, 1)
+
+        desk.producer._on_failed = again
+        desk.producer.send_watched("bad", b"x", b"", 0, 1)
+        for polls in range(1, 4):
+            desk.producer.poll()
+            assert len(told) == polls
 
     run(main())
 

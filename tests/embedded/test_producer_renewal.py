@@ -19,6 +19,7 @@ from bridge.errors import ConfigError
 from tests.support.running import Run, until, wait_until
 
 TOPICS = {"t": 2, "u": 1}
+EVERYWHERE = {("t", 0), ("t", 1), ("u", 0)}
 PRODUCE = 0
 NOT_LEADER = 6
 SLOW_MS, FROZEN_MS = 300, 3_600_000
@@ -229,8 +230,8 @@ def test_settled_means_the_same_across_a_change(kafka: EmbeddedKafka, run: Run) 
         desk.producer.send_watched("t", b"0", b"k", 0, 1)
         desk.renew()
         desk.producer.send_watched("t", b"1", b"k", 1, 1)
-        assert not await desk.producer.settled(Patience(0.01, 0.01))
-        assert await desk.producer.settled(Patience(10.0, 10.0))
+        assert not await desk.producer.settled(EVERYWHERE, Patience(0.01, 0.01))
+        assert await desk.producer.settled(EVERYWHERE, Patience(10.0, 10.0))
         assert (desk.producer.acked, desk.producer.outstanding) == (3, 0)
 
     run(main())

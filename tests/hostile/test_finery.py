@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from bridge.core.forms import Steps
 from bridge.core.model import Data, Reason, Unreadable
+from bridge.errors import SchemaError
+from bridge.venues.finery.orders import ORDERS
 from tests.unit.venues.finery import cases_account, cases_market, cases_risk
 from tests.unit.venues.finery.desk import DOWN, UP, Desk
 
@@ -190,6 +194,65 @@ def test_ten_thousand_hostile_frames() -> None:
         *("fine", "NOT_JSON", "NOT_A_MESSAGE", "TOO_SHORT", "WRONG_TYPE"),
         *("OUT_OF_RANGE", "UNKNOWN_FEED", "UNKNOWN_ACTION", "UNKNOWN_SUBSCRIPTION"),
     }
+
+
+# Source: Finery docs, instruments: reply.
+INSTRUMENTS = [
+    [["BTC", 1, 10, 6_000_000_000_000, "crypto", ["ERC20"]], ["EUR", 2, 1_000_000, 1]],
+    [["BTC-EUR", 1, "BTC", "EUR"]],
+    [["ERC20", "Ethereum", 1]],
+]
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> str:
+    """Draw a reply of `instruments` with some values changed, or anything else."""
+    value: Any = INSTRUMENTS
+    for _ in range(draw(st.integers(1, 3))):
+        way = draw(st.lists(st.integers(0, 1000), min_size=1, max_size=4))
+        value = _change(value, way, draw(hostile))
+    return json.dumps(value)
+
+
+texts = st.one_of(
+    replies(),
+    anything.map(json.dumps),
+    st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40),
+    nested.map(bytes.decode),
+)
+
+
+def _steps(body: str) -> Mapping[str, Steps] | str:
+    try:
+        return ORDERS.steps(body)
+    except SchemaError as error:
+        return str(error)
+
+
+def test_whatever_the_venue_says_of_instruments() -> None:
+    """Steps or a named error: the worker asks by itself, so nobody may be to blame."""
+    seen: Counter[str] = Counter()
+
+    @settings(
+        max_examples=3_000,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(body=texts)
+    def run(body: str) -> None:
+        found = _steps(body)
+        if isinstance(found, str):
+            assert found.startswith("the reply of instruments: ")
+            assert len(found) < 300
+        else:
+            assert all(min(steps) >= 0 for steps in found.values())
+        seen[type(found).__name__] += 1
+
+    run()
+    assert min(seen["str"], seen["dict"]) > 100
 
 
 @pytest.mark.parametrize("seed", range(5))

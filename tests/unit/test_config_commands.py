@@ -187,6 +187,42 @@ def test_each_command_topic_has_its_own_responses(tmp_path: Path) -> None:
     assert "is given 2 times" in caught.value.problems[0]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"user_timeout_ms": 6_000, "settle_ms": 10_001},
+        {"orders_per_second": 5, "max_waiting": 7},
+        {"max_rejections": 3, "rejection_pause_s": 9},
+        {"answer_timeout_ms": 100},
+    ],
+)
+def test_an_account_has_the_same_guards_on_all_its_topics(
+    tmp_path: Path, changes: TREE
+) -> None:
+    """One connection has one time-out, and no topic's guard is silently left out."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(
+            tmp_path, {TOPIC: LEAST, "second": {**LEAST, "responses": "r"} | changes}
+        )
+
+    told = [line.partition(": ") for line in caught.value.problems]
+    assert {path for path, _, _ in told} == {f"commands.second.{n}" for n in changes}
+    assert all(f"for {TOPIC}; both send through" in text for _, _, text in told)
+
+
+def test_accounts_apart_may_have_guards_of_their_own(tmp_path: Path) -> None:
+    """Nothing is shared between two accounts; what is no guard may differ anyway."""
+    other = {"responses": "r", "accounts": ["desk-b"], "orders_per_second": 5}
+    same = {**LEAST, "responses": "s", "dry_run": True, "claim_lifetime_ms": 100}
+    for name in ("key", "secret"):
+        (tmp_path / name).write_text(name)
+    files = {f"{name}_file": str(tmp_path / name) for name in ("key", "secret")}
+    two = {"desk-a": WATCHED, "desk-b": {**WATCHED, **files}}
+    topics = {TOPIC: LEAST, "second": other, "third": same}
+
+    assert len(loaded(tmp_path, topics, finery=two).commands) == 3
+
+
 def test_retention_of_all_topics_must_cover_the_window(tmp_path: Path) -> None:
     """What is forgotten could be sent twice."""
     found = problem(tmp_path, one(), topics={"retention_hours": 1})

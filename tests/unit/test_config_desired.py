@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 
 from bridge.config import Settings, load
@@ -17,7 +20,7 @@ from bridge.config.desired import (
     resolve,
 )
 from bridge.config.plans import plan_problems, wanted_topics
-from bridge.core.codec import Codec
+from bridge.core.codec import Codec, confluent_header
 from bridge.core.envelopes import (
     SUBSCRIPTION,
     Desired,
@@ -104,6 +107,13 @@ def test_an_entry_and_a_record_are_read_alike(tmp_path: Path) -> None:
         ("desk/positions", "{", "options: are no JSON object"),
         ("desk/positions", "[1]", "options: are no JSON object"),
         ("desk/positions", '{"a":' * 3000, "options: are no JSON object"),
+        *(
+            ("desk/positions", '{"x":' + "[" * deep + "]" * deep + "}", "options: are")
+            for deep in (2, 200, 500, 900)
+        ),
+        ("desk/positions", '{"x":{"y":1}}', "options: are no JSON object of plain"),
+        ("desk/positions", " " * 20_001, "options: 20001 characters were seen; give"),
+        ("desk/positions", '{"stale_after_s": 1' + "0" * 400 + "}", ""),
         ("desk/positions", '{"stale_after_s": 1e999}', "options: are no JSON object"),
         ("desk/positions", '{"stale_after_s": NaN}', "options: are no JSON object"),
         ("desk/positions", '{"stale_after_s": "inf"}', "stale_after_s: 'inf' was seen"),
@@ -122,6 +132,7 @@ def test_an_entry_and_a_record_are_read_alike(tmp_path: Path) -> None:
         ("desk/#a", "", "names no stream"),
         ("desk/book.viewonly:X", '{"makers": ["x"]}', "makers.0: 'x' was seen; give"),
         ("desk/book.viewonly:X", '{"makers": [-1]}', "options.makers is"),
+        ("desk/book.tradable:" + "0" * 5000, "", "0000000000000000000000000000000"),
         ("rates/value:BRTI", '{"rhythm": "often"}', "rhythm: 'often' is not known"),
         ("rates/value:BRTI", '{"makers": [1]}', "makers: no such setting"),
         ("dsek/positions", "{", "no such source; there are: desk, rates"),
@@ -159,6 +170,36 @@ def test_what_cannot_be_read_is_as_if_it_were_not_there(settings: Settings) -> N
         "\\xff": "its record is about desk",
         "desk/book.tradable:BTC-USD": "its state is not known t",
     }
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "given"),
+    [
+        ("options", {"type": "map", "values": "string"}, {"makers": "1"}),
+        ("at", "string", "yesterday"),
+        ("at", "double", 0.5),
+        ("subscription", "bytes", b"positions"),
+        ("source", {"type": "array", "items": "string"}, ["desk"]),
+    ],
+)
+def test_a_foreign_schema_of_the_same_name_spoils_its_own_record_alone(
+    field: str, kind: Any, given: Any, settings: Settings
+) -> None:
+    """A registry may hold a schema of that name whose fields have other types."""
+    schema = copy.deepcopy(CODEC.schema(SUBSCRIPTION))
+    names = [one["name"] for one in schema["fields"]]
+    schema["fields"][names.index(field)] = {"name": field, "type": kind}
+    wish = {"source": "desk", "subscription": "positions", "state": "WANTED"}
+    datum = {**wish, "options": "", "reason": "", "by": "", "at": 1, field: given}
+    stream = BytesIO()
+    fastavro.schemaless_writer(stream, schema, datum)
+    value = confluent_header(1) + stream.getvalue()
+
+    reader = Reader(CODEC, lambda _id: schema)
+    good = record("rates/value:ETHUSD_RTI")
+    found = resolve(settings, {b"desk/positions": value, **good}, reader)
+    assert found.problems.keys() == {"desk/positions"}
+    assert found.sources == resolve(settings, good, READER).sources
 
 
 def test_a_registry_that_is_away_says_nothing_about_a_record(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.app.stopping import LEAST_FLUSH_S, MARGIN_S, Stopping
+from bridge.app.stopping import LEAST_S, LEAVE_S, MARGIN_S, Stopping
 from bridge.config import load
 from tests.support.clock import ManualClock
 from tests.support.running import Run
@@ -37,8 +37,8 @@ def stopping(clock: ManualClock) -> Stopping:
         (0.0, FLUSH_S),
         (GRACE_S - FLUSH_S - MARGIN_S, FLUSH_S),
         (20.0, GRACE_S - MARGIN_S - 20.0),
-        (GRACE_S, LEAST_FLUSH_S),
-        (10 * GRACE_S, LEAST_FLUSH_S),
+        (GRACE_S, LEAST_S),
+        (10 * GRACE_S, LEAST_S),
     ],
 )
 def test_a_flush_gets_what_is_left_of_the_grace(
@@ -50,6 +50,23 @@ def test_a_flush_gets_what_is_left_of_the_grace(
     clock.step(passed_s)
     stopping.set()  # a second signal buys no time
     assert stopping.flush_s() == pytest.approx(flush_s)
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "handover_s"),
+    [
+        (0.0, GRACE_S - MARGIN_S - LEAVE_S),
+        (5.0, GRACE_S - MARGIN_S - LEAVE_S - 5.0),
+        (GRACE_S, LEAST_S),
+    ],
+)
+def test_a_handover_leaves_time_for_leaving(
+    stopping: Stopping, clock: ManualClock, passed_s: float, handover_s: float
+) -> None:
+    """Who waits for Kafka to the last second is killed before he says what is left."""
+    stopping.set()
+    clock.step(passed_s)
+    assert stopping.handover_s() == pytest.approx(handover_s)
 
 
 def test_without_an_order_all_is_left(stopping: Stopping, clock: ManualClock) -> None:

@@ -36,6 +36,7 @@ SWITCHES = frozenset(
         "history_holes_per_mille",
         "history_lag_s",
         "in_flight",
+        "info",
         "key_order",
         "login_failure",
         "lookback_s",
@@ -76,6 +77,7 @@ class CfBenchmarksOptions(msgspec.Struct, kw_only=True):
         duplicate_subscribe: "ignore", "error" or "snapshot" (unknown).
         stray_unsubscribe: "ignore" or "error" (unknown).
         in_flight: Let one more tick through after an unsubscribe.
+        info: "answer", "ignore" or "error" (an older manual lacks the command).
         default_resolution: Without `maxResolution`: "FINEST" or "PER_SECOND" (unknown).
         unknown_resolution: "error" or "ignore" (unknown).
         reasons: Other error texts, by the names in `REASONS`.
@@ -119,6 +121,7 @@ class CfBenchmarksOptions(msgspec.Struct, kw_only=True):
     duplicate_subscribe: Literal["ignore", "error", "snapshot"] = "ignore"
     stray_unsubscribe: Literal["ignore", "error"] = "ignore"
     in_flight: bool = False
+    info: Literal["answer", "ignore", "error"] = "answer"
     default_resolution: Literal["FINEST", "PER_SECOND"] = "FINEST"
     unknown_resolution: Literal["error", "ignore"] = "error"
     reasons: Mapping[str, str] = msgspec.field(default_factory=dict)

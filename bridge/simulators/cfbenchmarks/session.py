@@ -113,9 +113,13 @@ class Session:
     def _unknown(self, command: Command) -> None:
         self._fail(command, "unknown_command")
 
-    def _info(self, _command: Command) -> None:
-        ids = [i for i in self._floor.info_order if self.key.allows(i)]
-        self._out(commands.info(ids, self._floor.options), "info")
+    def _info(self, command: Command) -> None:
+        options = self._floor.options
+        if options.info == "error":
+            self._fail(command, "unknown_command")
+        elif options.info == "answer":
+            ids = [i for i in self._floor.info_order if self.key.allows(i)]
+            self._out(commands.info(ids, options), "info")
 
     def _subscribe(self, command: Command) -> None:
         problem = self._problem(command)

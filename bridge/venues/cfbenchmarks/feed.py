@@ -48,7 +48,7 @@ class Feed:
         self.index: str = request["id"]
         self.stream: str = request["stream"]
         self.channel = binding.channels[0]
-        self.rhythm = RHYTHMS[request["rhythm"]].limited(binding.stale_after_ms)
+        self.rhythm = RHYTHMS[request["rhythm"]].limited(request.get("limit_ms"))
         self.life = Lifecycle(binding, backoff)
         self.standing: State | None = None
         self.heard = False

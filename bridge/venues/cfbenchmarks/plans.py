@@ -160,19 +160,19 @@ def _subscription(source: Source, wanted: Wanted) -> Subscription:
 
 
 def _binding(wanted: Wanted, channel: int) -> Binding:
-    rhythm = _rhythm(wanted)
+    rhythm, limit_ms = _rhythm(wanted), wanted.stale_after_ms
     request = {
         "id": wanted.feed_id,
         "stream": _VENUE_STREAMS[wanted.stream],
         "rhythm": rhythm.name,
+        "limit_ms": limit_ms,
         **{k: v for k, v in wanted.options.items() if k == "max_resolution"},
     }
-    limit_ms = wanted.stale_after_ms
     return Binding(
         name=wanted.name,
         request=request,
         channels=(channel,),
-        stale_after_ms=rhythm.silent_ms if limit_ms is None else limit_ms,
+        stale_after_ms=rhythm.longest_ms(limit_ms),
     )
 
 

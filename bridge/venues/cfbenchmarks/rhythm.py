@@ -78,6 +78,15 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
             return self.calendar.day(time_ms)
         return None
 
+    def longest_ms(self, limit_ms: int | None) -> int | None:
+        """Return the longest silence that is normal at any hour, under a user's limit.
+
+        None where silence is normal for hours: when that is, only the session knows.
+        """
+        if isinstance(self.calendar, Hours):
+            return None
+        return self.silent_ms if limit_ms is None else limit_ms
+
     def limited(self, stale_after_ms: int | None) -> Rhythm:
         """Return the rhythm with a limit of the user's own."""
         if stale_after_ms is None:

@@ -94,7 +94,7 @@ class CfBenchmarksSession:
             events += feed.tick(now)
         if self._info_due_ns is not None and now.mono_ns >= self._info_due_ns:
             self._info_due_ns = None
-            events.append(Note("info_unanswered", {"source": self._plan.source}))
+            events.append(Note("info_unanswered", {}))
         if self._deaf(now):
             self._given_up = True
             events.append(self._give_up())
@@ -204,7 +204,7 @@ class CfBenchmarksSession:
         missing = sorted({f.index for f in self._feeds} - listing.ids)
         if not missing:
             return []
-        facts: dict[str, Any] = {"source": self._plan.source, "missing": missing}
+        facts: dict[str, Any] = {"missing": missing}
         homes = {HOMES[i] for i in missing if i in HOMES} - {self._plan.url}
         if homes:
             facts["help"] = f"Nasdaq indices are served by {', '.join(sorted(homes))}"
@@ -215,6 +215,8 @@ class CfBenchmarksSession:
     ) -> list[Event]:
         """Take a command that came back: a subscribe is refused, others are noted."""
         feed = self._by_frame.get((refusal.stream, refusal.id))
+        if refusal.command == "info":
+            self._info_due_ns = None
         if refusal.command == "subscribe" and feed and feed.life.accepting:
             self.tally.control += 1
             return feed.refused(refusal.reason, self._now.mono_ns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +9,15 @@ from bridge.core.envelope_values import Content
 from bridge.core.forms import Forms, Steps
 from bridge.core.model import Plan
 from bridge.core.orders import Claim, Reply, Result
+from bridge.errors import SchemaError
 from bridge.venues.base import Context, Lookup, Method, OrderSession, Source
 from bridge.venues.finery import contents, judging, lookup, results, ties
 from bridge.venues.finery.forms import FORMS
+from bridge.venues.finery.frames import read
 from bridge.venues.finery.methods import METHODS
 from bridge.venues.finery.order_session import FineryOrderSession
 from bridge.venues.finery.session import status_subscription
+from bridge.venues.finery.values import Misread, array, at, text, unsigned
 
 NAME = "orders"
 
@@ -52,14 +54,14 @@ class FineryOrders:
         """Return the balance steps of each instrument's two currencies.
 
         Source: Finery docs, instruments: the smallest step of amounts in a currency.
+
+        Raises:
+            SchemaError: the reply has another form.
         """
-        currencies, instruments, *_ = json.loads(body)
-        step = {record[0]: record[2] for record in currencies}
-        return {
-            name: Steps(step[asset], step[balance])
-            for name, _id, asset, balance, *_ in instruments
-            if asset in step and balance in step
-        }
+        try:
+            return _steps(read(body.encode()))
+        except Misread as fault:
+            raise SchemaError(f"the reply of instruments: {fault.sentence}") from None
 
     def plan(self, source: Source) -> Plan:
         """Return the plan of the order connection: its status, and nothing bound."""
@@ -85,6 +87,25 @@ class FineryOrders:
     def lookup(self, claim: Claim, now_ms: int) -> Lookup:
         """Start finding out what became of a claim."""
         return lookup.lookup(claim, now_ms)
+
+
+def _steps(reply: object) -> dict[str, Steps]:
+    """Read the few elements that are needed: the others may be of any era."""
+    currencies, instruments, *_ = array(reply, 2)
+    step = {at(row, 0, text): at(row, 2, unsigned) for row in _rows(currencies, "[0]")}
+    pairs = {
+        at(row, 0, text): (at(row, 2, text), at(row, 3, text))
+        for row in _rows(instruments, "[1]")
+    }
+    return {
+        name: Steps(step[asset], step[balance])
+        for name, (asset, balance) in pairs.items()
+        if asset in step and balance in step
+    }
+
+
+def _rows(value: object, where: str) -> list[list[Any]]:
+    return [array(row, where=where) for row in array(value, where=where)]
 
 
 ORDERS = FineryOrders()

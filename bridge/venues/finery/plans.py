@@ -215,7 +215,7 @@ def _id_problems(wanted: Wanted) -> Iterator[str]:
 
 def _number_problems(wanted: Wanted) -> Iterator[str]:
     number = wanted.feed_id[:40]
-    if int(number) > LONG_MAX:
+    if number != wanted.feed_id or int(number) > LONG_MAX:
         yield f"{number} is beyond 64 bits: check the id"
     elif BINDS[wanted.stream].by_object or "client_id" in wanted.options:
         yield f"{number} is a number: give the instrument's name"

@@ -19,15 +19,15 @@ PLACING = frozenset({"add", "authorized/add", "pending/add", "pending/authorized
 def retie(
     tied: frozenset[int], method: str, params: Mapping[str, Any], result: Result
 ) -> frozenset[int]:
-    """Return the ids of the tied orders after an answered command."""
+    """Return the ids of the tied orders after a command was answered or looked up."""
     reply = _reply(result)
     if method in PLACING and params.get("cod") is True:
         return tied | _ids(reply, "id") if _rests(reply) else tied
-    if method == "mod":
+    if method == "mod" and not reply.get("origActive"):
         old = _ids(reply, "origId") & tied
         return (tied - old) | (_ids(reply, "id") if old and _rests(reply) else set())
     if method == "del":
-        return tied - _ids(reply, "id")
+        return tied - _ids(reply, "id") - _gone(reply)
     if method == "delAll" and result.outcome is Outcome.DONE and not params:
         return frozenset()
     return tied
@@ -39,16 +39,28 @@ def untouched(result: Result) -> bool:
 
 
 def _reply(result: Result) -> Mapping[str, Any]:
+    """Return the fields of an answer; a look-up puts those of the order in one."""
     try:
         read = json.loads(result.body) if result.body else {}
     except ValueError:
         return {}
-    return read if isinstance(read, dict) else {}
+    if not isinstance(read, dict):
+        return {}
+    order = read.get("order")
+    return {**read, **order} if isinstance(order, dict) else read
 
 
 def _rests(reply: Mapping[str, Any]) -> bool:
+    """Tell whether an order rests; one that may rest, for all that is seen, does."""
+    if reply.get("active") is False:
+        return False
     left = reply.get("remainingSize", reply.get("remainingVolume", 0))
     return isinstance(left, int) and left > 0 and not reply.get("cancelReason")
+
+
+def _gone(reply: Mapping[str, Any]) -> frozenset[int]:
+    """Return the order that a look-up of `del` found not active."""
+    return frozenset() if reply.get("active") else _ids(reply, "orderId")
 
 
 def _ids(reply: Mapping[str, Any], name: str) -> frozenset[int]:

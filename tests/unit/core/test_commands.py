@@ -586,14 +586,17 @@ def test_an_unreadable_record_with_a_req_id_is_answered_and_kept() -> None:
     assert (unnamed.code, unnamed.key.account) == ("UNREADABLE", "")
 
 
-def test_a_registry_that_is_away_condemns_no_record() -> None:
-    """Nothing is known of the record, so it waits."""
+def test_a_registry_that_is_away_holds_no_record_up() -> None:
+    """Whoever sent it is told, or the dead letter is; the partition goes on."""
 
     def away(value: bytes) -> Mapping[str, Any]:
-        raise RegistryUnreachable
+        raise RegistryUnreachable("schema id 9: the registry did not answer")
 
-    with pytest.raises(RegistryUnreachable):
-        read(record(), rules(decode=away))
+    poison = read(raw(b"x"), rules(decode=away))
+    assert isinstance(poison, Poison)
+    assert poison.reason is PoisonReason.NOT_A_COMMAND
+    assert poison.error == "schema id 9: the registry did not answer"
+    assert refused(unreadable(), rules(decode=away)).code == "UNREADABLE"
 
 
 CODEC = Codec(bundled())

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from bridge.core.avro_schema import Record
 from bridge.core.codec import Codec, confluent_header
+from bridge.core.envelope_reader import MOST_SCHEMAS
 from bridge.core.envelopes import (
     COMMAND,
     CONTROL,
@@ -476,6 +477,21 @@ def test_any_bytes_are_a_record_or_an_error(tail: bytes) -> None:
                 read(value)
             except SchemaError:
                 continue
+
+
+def test_only_so_many_writers_schemas_are_kept() -> None:
+    """A stranger may name any id: the one that was unused longest is forgotten."""
+    asked: list[int] = []
+
+    def find(schema_id: int) -> dict[str, Any]:
+        asked.append(schema_id)
+        return {"type": "record", "name": "Other", "fields": []}
+
+    reader = Reader(CODEC, find)
+    for schema_id in [*range(MOST_SCHEMAS + 1), MOST_SCHEMAS, 0]:
+        with pytest.raises(SchemaError, match="is a Other"):
+            reader.command(confluent_header(schema_id))
+    assert asked == [*range(MOST_SCHEMAS + 1), 0]
 
 
 def test_the_schema_is_asked_for_once() -> None:

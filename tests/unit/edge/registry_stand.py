@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 ABSENT_SUBJECT = (404, {"error_code": 40401, "message": "Subject not found"})
 ABSENT_SCHEMA = (404, {"error_code": 40403, "message": "Schema not found"})
@@ -54,6 +54,9 @@ class Stand(ThreadingHTTPServer):
         return [asked.path.partition("?")[0] for asked in self.asked]
 
 
+_Stand = TypeVar("_Stand", bound=Stand)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Stand
 
@@ -80,7 +83,14 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def standing() -> Iterator[Stand]:
     """Run a stand in a thread."""
-    with Stand() as stand:
+    with serving(Stand()) as stand:
+        yield stand
+
+
+@contextmanager
+def serving(stand: _Stand) -> Iterator[_Stand]:
+    """Run a stand of any kind in a thread."""
+    with stand:
         thread = Thread(target=stand.serve_forever, args=(0.01,))
         thread.start()
         try:

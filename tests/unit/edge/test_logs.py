@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from bridge.edge.logs import LEVELS, Log, LogHandler, Redactor
 from tests.support.clock import ManualClock
@@ -34,6 +35,43 @@ def test_text_is_one_line_for_people() -> None:
     log("gap", level="warning", lost=3, detail="two words\n", reason=None, empty="")
     expected = '22:13:20 WARNING gap lost=3 detail="two words\\n"\n'
     assert out.getvalue() == expected
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_name_of_a_fact_breaks_a_line(form: str) -> None:
+    """Facts come from anywhere; one called like a field of ours gives way to it."""
+    out = io.StringIO()
+    clock = ManualClock(wall_ns=1_700_000_000 * 10**9)
+    log = Log(form=form, out=out, clock=clock)  # type: ignore[arg-type]
+    facts: dict[str, Any] = {"at": 1, "event": "other", "self": 2, "level": 7, "a": 3}
+    log("real", **facts)
+    if form == "json":
+        assert json.loads(out.getvalue()) == {
+            "at": "2023-11-14T22:13:20.000+00:00",
+            "level": 7,
+            "event": "real",
+            "self": 2,
+            "a": 3,
+        }
+    else:
+        assert out.getvalue().startswith("22:13:20 7       real ")
+
+
+class Broken(io.StringIO):
+    """A file that takes nothing."""
+
+    @override
+    def write(self, _text: str, /) -> int:
+        """Fail as a full disk, or a pipe that nobody reads."""
+        raise OSError(28, "No space left on device")
+
+
+def test_a_line_that_cannot_be_written_stops_nothing() -> None:
+    """A full disk, or a pipe that nobody reads any more, costs the line alone."""
+    Log(out=Broken())("event")
+    closed = io.StringIO()
+    closed.close()
+    Log(out=closed)("event")
 
 
 def logger_of(name: str) -> logging.Logger:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,18 @@ def test_each_refusal_has_its_own_code(
     assert SECRET not in str(refused.value)
 
 
+@pytest.mark.parametrize("status", [422, 429, 503])
+def test_an_error_page_is_told_in_part(
+    stand: Stand, registry: Registry, status: int
+) -> None:
+    """What stands before a registry may answer with pages of any length."""
+    stand.answers["/subjects/"] = (status, b"<html>" + b"x" * 100_000)
+    with pytest.raises(SchemaError) as refused:
+        registry.lookup("t-value", TEXT)
+    assert "<html>xxx" in str(refused.value)
+    assert len(str(refused.value)) < 500
+
+
 def test_a_registry_that_is_away_is_unreachable() -> None:
     """A closed port raises RegistryUnreachable at once, without waiting."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -227,12 +239,13 @@ def test_a_login_shows_no_secret() -> None:
 class _Flaky(Registry):
     """Fails with the given reasons, one each call, then answers."""
 
-    def __init__(self, reasons: list[str]) -> None:
-        self._reasons = reasons
+    def __init__(self, reasons: Sequence[str | RegistryUnreachable]) -> None:
+        self._reasons = list(reasons)
 
     def ids(self, wanted: Any, *, auto_register: bool = False) -> dict[str, int]:  # type: ignore[explicit-override]
         if self._reasons:
-            raise RegistryUnreachable(self._reasons.pop(0))
+            reason = self._reasons.pop(0)
+            raise RegistryUnreachable(reason) if isinstance(reason, str) else reason
         return dict.fromkeys(wanted, 5)
 
 
@@ -268,6 +281,19 @@ def test_waiting_says_so_once_for_each_change(run: Run) -> None:
     ]
     assert [note.facts.get("error") for note in told] == ["away", "500", None]
     assert slept == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_pages_that_differ_are_one_reason(run: Run) -> None:
+    """An error page with a number of its own must not make a line each attempt."""
+    told: list[Note] = []
+    pages = [RegistryUnreachable(f"request {n}", 503) for n in range(3)]
+    busy = [RegistryUnreachable("request 3", 429)]
+
+    run(_wait(_Flaky([*pages, *busy]), [], told.append))
+
+    assert [note.facts.get("error") for note in told] == [
+        *("request 0", "request 3", None)
+    ]
 
 
 def test_a_registry_that_answers_is_not_worth_a_word(run: Run) -> None:

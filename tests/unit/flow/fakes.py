@@ -235,10 +235,14 @@ class FakeClock:
         """Return the present."""
         return Now(1_700_000_000_000_000_000 + self.mono_ns, self.mono_ns)
 
+    def step(self, seconds: float) -> None:
+        """Move the time."""
+        self.mono_ns += int(seconds * 1e9)
+
     async def sleep(self, seconds: float) -> None:
         """Move the time and let others run."""
         self.slept.append(round(seconds, 6))
-        self.mono_ns += int(seconds * 1e9)
+        self.step(seconds)
         await asyncio.sleep(0)
 
 
@@ -267,7 +271,7 @@ class World:
         self.transports: list[Planned] = []
         self.receivers: list[Receiver] = []
 
-    def log(self, event: str, **facts: Any) -> None:
+    def log(self, event: str, /, **facts: Any) -> None:
         """Keep the line."""
         self.logged.append((event, facts))
 
@@ -325,8 +329,8 @@ class World:
         return self.welcomed
 
     def may_take_over(self, old: Connection, new: Connection) -> str:
-        """Return what a test has set."""
-        return self.busy
+        """Return what a test has set, or what the pressure says."""
+        return self.busy or self.pressure.unread(self.clock.now())
 
     def left(self, connection: Connection) -> str:
         """Let the connection go."""

@@ -164,6 +164,17 @@ def test_sends_notes_and_close_reach_their_places() -> None:
     assert connection.closing == events[2]
 
 
+@pytest.mark.parametrize("name", ["source", "event", "level", "at"])
+def test_a_fact_of_a_note_may_have_any_name(name: str) -> None:
+    """The note is logged, whatever else has that name: a log line never raises."""
+    note = Note("oops", {name: "mine", "a": 1})
+    world, connection, _ = opened(ScriptedSession(receive=[note, LIVE]))
+    connection.on_frame(b"frame", 9)
+
+    assert world.logged[0] == ("oops", {"source": "desk", name: "mine", "a": 1})
+    assert world.logged[1][0] == "subscription"
+
+
 def test_a_full_queue_pauses_at_the_end_of_the_chunk() -> None:
     """The marks are looked at once a read, after the reports were served."""
     world, connection, transport = opened(ScriptedSession())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bridge.core.model import Events, Now, Send
@@ -19,7 +19,7 @@ from bridge.core.orders import (
     Reply,
     Result,
 )
-from bridge.flow.desk import Desk, nothing_sent
+from bridge.flow.desk import Desk, Patience, nothing_sent
 from tests.unit.flow.fakes import PLAN, FakeTransport, ScriptedSession, World
 
 SECOND = 1_000_000_000
@@ -30,6 +30,7 @@ class Venue:
     """Judges every reply as done, but for number errors, which are doubtful."""
 
     def __init__(self) -> None:
+        self.found: Result | None = DONE
         self.questions: list[tuple[str, Mapping[str, Any]]] = [
             ("positions", {}),
             ("dealHistory", {}),
@@ -45,20 +46,23 @@ class Venue:
         params: Mapping[str, Any],
         result: Result,
     ) -> frozenset[int]:
-        return tied | {len(tied) + 1}
+        return tied if method == "positions" else tied | {len(tied) + 1}
 
     def untouched(self, result: Result) -> bool:
         return True
 
     def lookup(self, claim: Claim, now_ms: int) -> Lookup:
-        return Lookup(list(self.questions))
+        return Lookup(list(self.questions), self.found)
 
 
 class Lookup:
     """Asks its questions one after the other."""
 
-    def __init__(self, questions: list[tuple[str, Mapping[str, Any]]]) -> None:
+    def __init__(
+        self, questions: list[tuple[str, Mapping[str, Any]]], found: Result | None
+    ) -> None:
         self.questions = questions
+        self.found = found
         self.answers: list[Reply] = []
 
     def request(self) -> tuple[str, Mapping[str, Any]] | None:
@@ -68,7 +72,7 @@ class Lookup:
         self.answers.append(reply)
 
     def finding(self) -> Finding:
-        return Finding(asked=True, result=DONE)
+        return Finding(asked=True, result=self.found)
 
 
 class OrderSession(ScriptedSession):
@@ -108,19 +112,36 @@ class Shelf:
         self.told.append(f"found {key.req_id} {finding.asked}")
 
 
+class Keeper:
+    """Has a last word, and writes down what it hears."""
+
+    def __init__(self, refusal: Result | None) -> None:
+        self.refusal = refusal
+        self.told: list[str] = []
+
+    def last_look(self, command: Command, now: Now) -> Result | None:
+        return self.refusal
+
+    def heard(self, command: Command, result: Result, now: Now) -> None:
+        self.told.append(f"{command.method} {result.outcome.name}")
+
+
 class Stage:
     """A desk with an open connection."""
 
-    def __init__(
-        self, refusal: Callable[[Command, Now], Result | None] | None = None
-    ) -> None:
+    def __init__(self, refusal: Result | None = None) -> None:
         self.session = OrderSession()
         self.world = World(self.session)
         self.transport = FakeTransport()
         self.shelf = Shelf()
-        never = refusal or (lambda _command, _now: None)
-        self.desk = Desk(Venue(), "desk", 5_000, 2, never, self.world.log)  # type: ignore[arg-type]
+        self.keeper = Keeper(refusal)
+        patience = Patience(answer_timeout_ms=5_000, settle_ms=10_000, max_waiting=2)
+        self.venue = Venue()
+        self.desk = Desk(self.venue, "desk", patience, self.keeper, self.world.log)  # type: ignore[arg-type]
         self.connect()
+
+    def busy(self) -> bool:
+        return self.desk.business(self.now) != ""
 
     def connect(self) -> None:
         connection = self.world.connection(PLAN, self.session)
@@ -131,17 +152,23 @@ class Stage:
     def now(self) -> Now:
         return self.world.clock.now()
 
-    def issue(self, req_id: str, lane: Lane = Lane.NEW, life_s: float = 3.0) -> None:
+    def issue(
+        self,
+        req_id: str,
+        lane: Lane = Lane.NEW,
+        life_s: float = 3.0,
+        method: str = "add",
+    ) -> None:
         command = Command(
             key=Key("commands", "desk", req_id),
             partition=0,
             offset=1,
-            method="add",
+            method=method,
             kind=Kind.ORDER,
             lane=lane,
             params={},
             order_id=1,
-            needs_claim=True,
+            needs_claim=method == "add",
             not_after_ms=self.now.wall_ns // 1_000_000 + 10_000,
             received_ms=0,
         )
@@ -187,7 +214,7 @@ def test_a_claim_past_its_lifetime_is_never_sent() -> None:
 def test_the_last_look_may_refuse() -> None:
     """A halt that comes between claim and send keeps the order in."""
     halted = nothing_sent(Outcome.REFUSED, "TRADING_HALTED", "halted")
-    stage = Stage(lambda _command, _now: halted)
+    stage = Stage(halted)
     stage.issue("a")
 
     assert stage.shelf.told == ["unsent a REFUSED TRADING_HALTED"]
@@ -226,6 +253,115 @@ def test_an_answer_after_the_time_out_is_late() -> None:
     stage.desk.reply(Reply(number=1))
 
     assert stage.shelf.told[1:] == ["doubt a: no answer in time", "late a DONE"]
+
+
+def test_an_order_whose_answer_came_late_ends_with_its_connection() -> None:
+    """It rests at the venue as any other: a rotation waits, and its end is told."""
+    stage = Stage()
+    stage.issue("a")
+    stage.wait(6)
+    stage.desk.reply(Reply(number=1))
+
+    assert stage.busy()
+    stage.wait(3_600)
+    assert stage.busy()
+    assert stage.desk.left(stage.now) == "cancelled on disconnect: 1"
+    assert stage.shelf.told[-1] == "took a"
+
+
+def test_what_has_no_clear_answer_is_business_until_it_must_have_settled() -> None:
+    """It may have placed an order; the last look-up is on its way by then."""
+    stage = Stage()
+    stage.issue("silent")
+    stage.issue("unclear")
+    stage.desk.reply(Reply(number=2, error=10, meaning="internal error"))
+    stage.wait(6)
+
+    assert stage.desk.business(stage.now).startswith("2 requests without an answer")
+    stage.wait(9)
+    assert stage.desk.business(stage.now).startswith("1 requests without an answer")
+    stage.wait(7)
+    assert not stage.busy()
+
+
+def test_a_read_without_an_answer_is_no_business() -> None:
+    """It places no order, and the instruments are asked for again and again."""
+    stage = Stage()
+    stage.issue("r", Lane.QUERY, method="positions")
+    assert stage.busy()
+    stage.wait(6)
+
+    assert not stage.busy()
+
+
+def test_a_late_answer_that_says_nothing_leaves_the_command_open() -> None:
+    """An answer that comes after it still counts."""
+    stage = Stage()
+    stage.issue("a")
+    stage.wait(6)
+    stage.desk.reply(Reply(number=1, error=10))
+    assert stage.busy()
+    assert stage.shelf.told[-1] == "doubt a: no answer in time"
+    stage.desk.reply(Reply(number=1))
+
+    assert stage.shelf.told[-1] == "late a DONE"
+
+
+def test_an_order_that_a_look_up_finds_ends_with_its_connection() -> None:
+    """It was sent on this one; after a reconnect the venue has removed it already."""
+    stage = Stage()
+    stage.issue("a")
+    stage.wait(6)
+    stage.desk.resolve(_claim(), stage.shelf, stage.now)
+    for number in (2, 3):
+        stage.desk.reply(Reply(number=number))
+
+    assert stage.shelf.told[-1] == "found a True"
+    stage.wait(3_600)
+    assert stage.desk.left(stage.now) == "cancelled on disconnect: 1"
+    assert stage.shelf.told[-1] == "took a"
+
+    stage.connect()
+    stage.desk.resolve(_claim(), stage.shelf, stage.now)
+    for number in (4, 5):
+        stage.desk.reply(Reply(number=number))
+    assert stage.shelf.told[-1] == "found a True"
+    assert not stage.busy()
+
+
+def test_a_look_up_that_found_nothing_ends_the_business() -> None:
+    """Nothing of the command is under way, and nothing of it rests."""
+    stage = Stage()
+    stage.venue.found = None
+    stage.issue("a")
+    stage.wait(6)
+    stage.desk.resolve(_claim(), stage.shelf, stage.now)
+    stage.desk.reply(Reply(number=2))
+    assert stage.busy()
+    stage.desk.reply(Reply(number=3))
+
+    assert not stage.busy()
+    # What the venue says all the same is still told.
+    stage.desk.reply(Reply(number=1))
+    assert stage.shelf.told[-1] == "late a DONE"
+    assert stage.busy()
+
+
+def test_the_keeper_hears_every_answer_once() -> None:
+    """In time or late; not what says nothing, and not what a look-up found."""
+    stage = Stage()
+    stage.issue("a")
+    stage.issue("b")
+    stage.issue("c")
+    stage.desk.reply(Reply(number=1))
+    stage.desk.reply(Reply(number=2, error=10))
+    stage.wait(6)
+    stage.desk.reply(Reply(number=3))
+    stage.desk.resolve(_claim(), stage.shelf, stage.now)
+    for number in (4, 5):
+        stage.desk.reply(Reply(number=number))
+
+    assert stage.keeper.told == ["add DONE", "add DONE"]
 
 
 def test_an_answer_without_evidence_is_doubt() -> None:

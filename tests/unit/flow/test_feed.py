@@ -497,6 +497,51 @@ def test_a_receivers_fault_gives_the_place_back(run: Run) -> None:
     run(story())
 
 
+def test_a_receivers_fault_ends_the_sequences(run: Run) -> None:
+    """Consumers learn that nothing more follows, before the worker ends."""
+    end = Mark(1, State.ENDED, Reason.CONNECTION_LOST)
+    session = ScriptedSession(closed=[end])
+    world = World(session)
+    world.transports = [one := FakeTransport()]
+
+    async def story() -> None:
+        one.ended = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(feed(world).run(asyncio.Event()))
+        await until(lambda: "opened" in session.calls)
+        one.ended.set_exception(RuntimeError("a fault of ours"))
+        with pytest.raises(RuntimeError):
+            await task
+
+    run(story())
+
+    (told,) = world.kafka.texts("finery.book.tradable")
+    assert told.endswith(" 7 ENDED/CONNECTION_LOST")
+    assert session.calls == ["handshake", "opened", "closed"]
+    assert world.connections == set()
+
+
+def test_a_fault_behind_the_end_is_no_second_end(run: Run) -> None:
+    """What was ended in order is not ended again."""
+    session = ScriptedSession()
+    world = World(session)
+    world.transports = [one := FakeTransport()]
+
+    async def broken() -> None:
+        raise RuntimeError("a fault of ours")
+
+    async def story() -> None:
+        stop = asyncio.Event()
+        one.close = broken  # type: ignore[method-assign]
+        task = asyncio.ensure_future(feed(world).run(stop))
+        await until(lambda: "opened" in session.calls)
+        stop.set()
+        with pytest.raises(RuntimeError):
+            await task
+
+    run(story())
+    assert session.calls == ["handshake", "opened", "stop"]
+
+
 def test_after_the_lease_a_feed_begins_anew_on_a_new_connection(run: Run) -> None:
     """The old connection is dropped without a word; what follows is a new one."""
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+import pytest
+
 from bridge.core.model import Mark, Reason, State
 from bridge.flow.losses import Losses
-from tests.unit.flow.fakes import PLAN, FakeTransport, ScriptedSession, World
+from tests.unit.flow.fakes import (
+    PLAN,
+    STATUS,
+    FakeTransport,
+    ScriptedSession,
+    World,
+)
 
 
 class Failed(NamedTuple):
@@ -26,7 +35,7 @@ def losing() -> tuple[World, ScriptedSession, Losses]:
     states = world.states
     losses = Losses(
         world.connections,
-        lambda value: ("desk", value.decode()),
+        lambda value: ("desk", value.decode(), "conn-1"),
         lambda: states,
         "dead",
         world.log,
@@ -56,12 +65,51 @@ def test_lost_records_are_announced_once_with_their_count() -> None:
 def test_losses_wait_for_the_next_connection() -> None:
     """A loss while reconnecting is announced on the connection that follows."""
     world, session, losses = losing()
+    losses.plans = lambda: [PLAN]
     losses.failed(Failed("t", b"k", b"book.tradable:BTC-USD"))
     losses.drain(world.clock.now())
     join(world, session)
     losses.drain(world.clock.now())
 
     assert session.calls[-1] == "lost 1 1 MSG_TIMED_OUT"
+    assert [event for event, _ in world.logged if "lost" in event] == ["lost"]
+
+
+def test_another_connection_tells_under_which_one_the_records_were_lost() -> None:
+    """It has lost nothing itself."""
+    world, session, losses = losing()
+    world.connection(PLAN, session)  # conn-1, which is over
+    join(world, session)
+    losses.failed(Failed("t", b"k", b"book.tradable:BTC-USD"))
+    losses.drain(world.clock.now())
+
+    assert session.calls[-1] == "lost 1 1 MSG_TIMED_OUT, under connection conn-1"
+
+
+@pytest.mark.parametrize(
+    ("failure", "name"),
+    [
+        (Failed("t", b"k", b"book.tradable:BTC-USD"), "book.tradable:BTC-USD"),
+        (Failed("dead", b"desk/books-1@7", b"raw"), "books-1@7"),
+    ],
+)
+def test_losses_of_what_no_longer_runs_here_are_logged_once_and_announced_never(
+    failure: Failed, name: str
+) -> None:
+    """Its share has gone: should it come back, its new connections lost nothing."""
+    world, session, losses = losing()
+    losses.plans = lambda: [msgspec.structs.replace(PLAN, subscriptions=(STATUS,))]
+    losses.failed(failure)
+    losses.failed(failure)
+    for _ in range(2):
+        losses.drain(world.clock.now())
+    [told] = [facts for event, facts in world.logged if event == "lost_unannounced"]
+    assert (told["subscription"], told["count"]) == (name, 2)
+
+    losses.plans = lambda: [PLAN]
+    join(world, session)
+    losses.drain(world.clock.now())
+    assert session.calls == ["opened"]
 
 
 def test_a_lost_dead_letter_is_a_gap_of_its_origin() -> None:
@@ -86,6 +134,26 @@ def test_a_lost_feed_state_is_sent_again() -> None:
     sent = world.kafka.sent[-1]
     losses.failed(Failed("states", sent[2], sent[1]))
     losses.failed(Failed("states", sent[2], b"older"))
+    assert world.kafka.sent.count(sent) == 1  # not from within a delivery report
+    losses.drain(world.clock.now())
+    losses.drain(world.clock.now())
 
-    assert world.kafka.sent[-1] == sent
+    assert world.kafka.sent.count(sent) == 2
     assert len([r for r in world.kafka.sent if r[0] == "states"]) == 2
+
+
+def test_a_feed_state_that_is_refused_at_once_is_sent_once_a_second() -> None:
+    """Kafka may refuse for good: a topic is gone, a right was withdrawn."""
+    world, session, losses = losing()
+    join(world, session)
+    lane = next(iter(world.connections)).outlet.lanes[1]
+    losses._states().write(lane, "conn-1", Mark(1, State.LIVE, Reason.SNAPSHOT), 1_000)
+    sent = world.kafka.sent[-1]
+    for _ in range(100):  # 2 s of pulses
+        losses.failed(Failed("states", sent[2], sent[1]))
+        losses.drain(world.clock.now())
+        world.clock.step(0.02)
+
+    assert world.kafka.sent.count(sent) == 3
+    told = [facts for event, facts in world.logged if event == "feed_state_lost"]
+    assert [one["count"] for one in told] == [1, 50]

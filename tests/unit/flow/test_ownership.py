@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -77,8 +77,8 @@ class World:
         self.fleet = FakeFleet()
         self.logged: list[str] = []
         self.released: list[int] = []
-        self.settled = 0
-        self.sleeping = asyncio.Event()
+        self.settled: list[list[str]] = []
+        self.slept: list[asyncio.Event] = []
         self.failures: list[KafkaError] = []
         self.ownership = Ownership(
             cast("Fleet", self.fleet),
@@ -96,12 +96,14 @@ class World:
         )
         self.member.attach(self)
 
-    async def _settle(self) -> None:
-        self.settled += 1
+    async def _settle(self, plans: Sequence[Plan]) -> None:
+        names = [one.name for plan in plans for one in plan.bindings]
+        self.settled.append(sorted(names))
 
     async def _sleep(self, seconds: float) -> None:
         assert seconds == 6.0
-        await self.sleeping.wait()
+        self.slept.append(asyncio.Event())
+        await self.slept[-1].wait()
 
     def release(self, topic: str, partition: int) -> None:
         assert topic == TOPIC
@@ -151,10 +153,10 @@ def test_a_share_is_run_and_given_in_order(run: Run) -> None:
         world.fleet.may_end.clear()
         world.member.on_revoked(TOPIC, 0)
         await turn()
-        assert (world.released, world.settled) == ([], 0)
+        assert (world.released, world.settled) == ([], [])
         world.fleet.may_end.set()
         await turn()
-        assert (world.released, world.settled) == ([0], 1)
+        assert (world.released, world.settled) == ([0], [of(0)])
         assert world.bound == of(1)
         assert world.fleet.running == stays
         assert {f.over for f in world.fleet.feeds if f not in stays} == {Reason.MOVED}
@@ -196,10 +198,45 @@ def test_after_a_lapse_all_is_dropped_and_what_was_not_lost_comes_back(
         world.member.on_lost(TOPIC, 1)
         await turn()
         assert world.bound == []
-        world.sleeping.set()
+        world.slept[0].set()
         await turn()
         assert world.bound == of(0, 2)
         assert (world.member.lapses, world.member.dealt) == (1, {0, 2})
+
+    run(scenario())
+
+
+def test_a_second_lapse_waits_for_a_session_of_its_own(run: Run) -> None:
+    """The first one's wait says nothing about what was lost in the second."""
+
+    async def scenario() -> None:
+        world = World()
+        world.assign(0)
+        world.member.lapsed()
+        await turn()
+        world.member.lapsed()
+        await turn()
+        world.slept[0].set()
+        await turn()
+        assert world.bound == []
+        world.slept[1].set()
+        await turn()
+        assert world.bound == of(0)
+
+    run(scenario())
+
+
+def test_a_share_revoked_after_its_end_still_waits_for_kafka(run: Run) -> None:
+    """A worker that stops has ended it, and its last records are on their way."""
+
+    async def scenario() -> None:
+        world = World()
+        world.assign(0)
+        world.member.leave()
+        await world.ownership.give([0], Reason.STOPPED)
+        world.member.on_revoked(TOPIC, 0)
+        await turn()
+        assert (world.released, world.settled) == ([0], [of(0)])
 
     run(scenario())
 
@@ -253,7 +290,7 @@ def test_a_share_revoked_while_the_worker_leaves_is_released_after_its_end(
         world.fleet.may_end.set()
         await ending
         await turn()
-        assert (world.released, world.settled) == ([0], 1)
+        assert (world.released, world.settled) == ([0], [of(0)])
         assert {feed.over for feed in world.fleet.feeds} == {Reason.STOPPED}
 
     run(scenario())

@@ -37,6 +37,22 @@ def test_short_slowness_pauses_and_resumes_without_loss() -> None:
     assert world.pressure.flow is Flow.FLOWING
 
 
+def test_sockets_may_hold_what_was_not_read_until_a_moment_after() -> None:
+    """While paused or cut, and until what had waited has been read."""
+    world, _, _ = busy()
+    pressure = world.pressure
+    assert pressure.unread(at(1)) == ""
+    pressure.step(at(1))
+    assert pressure.unread(at(2)) == "reading is paused: Kafka is slow"
+    pressure.step(at(2))
+    pressure.step(at(13))
+    assert pressure.unread(at(13)) == "reading is paused: Kafka is slow"
+    world.kafka.above_high, world.kafka.below_low = False, True
+    pressure.step(at(20))
+    assert pressure.unread(at(20.9)) == "what came while Kafka was slow is being read"
+    assert pressure.unread(at(21)) == ""
+
+
 def test_between_the_marks_nothing_changes() -> None:
     """A queue between low and high mark keeps the sockets paused."""
     world, _, transport = busy()

@@ -317,6 +317,34 @@ def test_what_is_not_live_on_the_old_one_is_not_waited_for(run: Run) -> None:
     stage.play(run, story)
 
 
+def test_what_lies_in_a_paused_socket_is_written_before_the_end(run: Run) -> None:
+    """Deals between the pause and the new bind are in no snapshot of the new one."""
+    stage = Stage()
+
+    async def turns() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def story() -> None:
+        old, world = stage.feed.connection, stage.world
+        assert old is not None
+        world.pressure.full()
+        stage.renew()
+        await until(lambda: "renewal_waits" in stage.names())
+        await turns()
+        assert stage.feed.connection is old
+        assert stage.one.calls == ["pause"]
+        world.pressure.step(world.clock.now())
+        await turns()
+        old.on_frame(b"deal", 1)
+        assert await stage.settled() is None
+        assert stage.feed.connection is not old
+
+    stage.play(run, story)
+
+    assert stage.told[2:4] == ["('deal',)", "ENDED/ROTATED"]
+
+
 def test_the_old_one_must_have_come_to_where_the_new_one_began(run: Run) -> None:
     """Otherwise the ticks between them would be in neither."""
     stage = Stage()
@@ -374,21 +402,25 @@ def test_a_value_that_does_not_fit_is_a_gap_when_it_is_released(
     assert letters == [b"odd"]
 
 
-def test_pressure_holds_the_new_connection_as_well(run: Run) -> None:
-    """It joins the others at the moment at which it takes over."""
+def test_a_pause_that_begins_meanwhile_delays_the_take_over(run: Run) -> None:
+    """The new connection is read on, and what it would write is held until then."""
     stage = Stage()
     stage.new.answers["opened"] = []
 
     async def story() -> None:
+        old, world = stage.feed.connection, stage.world
         stage.renew()
         await until(lambda: stage.two.ended is not None)
-        stage.world.kafka.above_high, stage.world.kafka.below_low = True, False
-        stage.world.pressure.full()
+        world.pressure.full()
         assert (stage.one.calls, stage.two.calls) == (["pause"], [])
         stage.new.frames[b"live"] = list(ALL)
-        stage.world.receivers[1].on_frame(b"live", 1)
+        world.receivers[1].on_frame(b"live", 1)
+        await until(lambda: "renewal_waits" in stage.names())
+        assert stage.feed.connection is old
+        world.pressure.step(world.clock.now())
         assert await stage.settled() is None
-        assert stage.two.calls == ["pause"]
+        assert stage.one.calls == ["pause", "resume", "close"]
+        assert stage.two.calls == []
 
     stage.play(run, story)
 

@@ -1,4 +1,7 @@
-"""A session in a test: frames in, events out, with a clock that the test moves."""
+"""A session in a test: frames in, events out, with a clock that the test moves.
+
+A real connection carries every event out, so none may be what cannot be written.
+"""
 
 import json
 from collections.abc import Mapping
@@ -19,6 +22,7 @@ from bridge.core.model import (
 )
 from bridge.venues.base import Context, Credentials, Source, Wanted
 from bridge.venues.cfbenchmarks import VENUE
+from tests.unit.flow.carrier import carrier
 
 URL = "wss://www.cfbenchmarks.com/ws/v4"
 T = 1579264280000  # the manual's example, a Friday, 12:31:20 UTC
@@ -64,12 +68,13 @@ class Talk:
         url: str = URL,
     ) -> None:
         """Open a session for these subscriptions."""
-        plan = VENUE.plans(source(*names or ("value:BRTI",), url=url))[0]
-        self.session = VENUE.open(plan, context(resume=resume))
+        self.plan = VENUE.plans(source(*names or ("value:BRTI",), url=url))[0]
+        self.session = VENUE.open(self.plan, context(resume=resume))
         self._zero = at
         self.ms = at
         self.session.handshake(self.now)
-        self.start = self.session.opened(self.now)
+        self._carry = carrier(self.plan)
+        self.start = self._carry(self.session.opened(self.now))
 
     @property
     def now(self) -> Now:
@@ -80,7 +85,7 @@ class Talk:
         """Let the venue send a message, received at `at` (default now)."""
         self.ms = max(self.ms, at or self.ms)
         data = text.encode() if isinstance(text, str) else text
-        return self.session.receive(data, (at or self.ms) * 10**6)
+        return self._carry(self.session.receive(data, (at or self.ms) * 10**6))
 
     def value(self, time: int, text: str = "8835.56", **more: Any) -> Events:
         """Let the venue send a BRTI value 80 ms after its time, or at `at`."""
@@ -99,7 +104,7 @@ class Talk:
     def tick(self, ms: int) -> Events:
         """Let `ms` pass in one go."""
         self.ms += ms
-        return self.session.tick(self.now)
+        return self._carry(self.session.tick(self.now))
 
     def wait(self, ms: int) -> list[Event]:
         """Let `ms` pass with ten ticks a second."""

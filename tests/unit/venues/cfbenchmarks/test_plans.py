@@ -96,6 +96,27 @@ def test_subscriptions_and_bindings() -> None:
     assert [b.stale_after_ms for b in plan.bindings] == [5000, 7000]
 
 
+@pytest.mark.parametrize(
+    ("line", "longest"),
+    [
+        (wanted("value:BRTI"), 5_000),
+        (wanted("value:BRTI", stale_after_ms=2_000), 2_000),
+        (wanted("value:BVX"), None),
+        (wanted("value:BVX", stale_after_ms=2_000), None),
+        (wanted("value:OTHER", rhythm="1s-us-session"), None),
+        (wanted("value:BRR"), None),
+        (wanted("value:BRR", stale_after_ms=10**8), 10**8),
+        (wanted("rti-stats:BRTI"), None),
+    ],
+)
+def test_only_a_rhythm_that_never_pauses_limits_silence(
+    line: Wanted, longest: int | None
+) -> None:
+    """What keeps hours may be silent for a weekend: its session alone can judge it."""
+    (binding,) = VENUE.plans(source(line))[0].bindings
+    assert binding.stale_after_ms == longest
+
+
 def test_a_hundred_subscriptions_share_a_connection() -> None:
     """250 subscriptions make three connections, in the order of the settings."""
     plans = VENUE.plans(source(*(f"value:X{n}USD_RTI" for n in range(250))))

@@ -428,6 +428,18 @@ def test_info_without_an_answer() -> None:
     assert story(talk.second(5)) == ["UPDATE"]
 
 
+def test_info_that_is_refused_is_answered() -> None:
+    """It is said once that the venue does not take it, and not waited for any more."""
+    talk = Talk("value:BRTI")
+    refusal = '{"type":"info","success":false,"reason":"Unrecognised command"}'
+    assert story(talk.say(refusal)) == ["note command_refused"]
+    assert story(talk.second(*range(7))) == [
+        "SNAPSHOT",
+        "LIVE SNAPSHOT",
+        *["UPDATE"] * 6,
+    ]
+
+
 def test_dead_letters_do_not_rebind() -> None:
     """An unreadable frame is handed over with its channel; the stream goes on."""
     talk = Talk("value:BRR", "value:BRTI")

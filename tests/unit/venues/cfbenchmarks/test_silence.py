@@ -176,6 +176,15 @@ def test_a_session_index_may_be_quiet_at_night() -> None:
     assert story(talk.tick(100))[0] == "STALE SILENT"
 
 
+def test_a_limit_of_the_users_own_holds_in_the_session_hours_alone() -> None:
+    """BVX with 2 s: quiet before the opening, and silent 2 s after it."""
+    talk = Talk(wanted("value:BVX", stale_after_ms=2_000), at=ms("2026-06-10 11:59"))
+    talk.say('{"type":"info","streams":[{"id":"BVX"}]}')
+    talk.value(ms("2026-06-09 20:59:59"), id="BVX", at=talk.ms)
+    assert story(talk.wait(60_000 + 2_000)) == []
+    assert story(talk.tick(100))[0] == "STALE SILENT"
+
+
 def test_unknown_rhythms_are_named_at_the_start() -> None:
     """Where silence cannot be judged, a note says so, and nothing is stale."""
     talk = _quiet_info(Talk("value:WHATEVER", "rti-stats:BRTI", "value:BRTI"))

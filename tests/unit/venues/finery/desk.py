@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from bridge.core.model import (
@@ -10,6 +9,7 @@ from bridge.core.model import (
     Close,
     Data,
     Event,
+    Events,
     Mark,
     Now,
     Plan,
@@ -19,6 +19,7 @@ from bridge.core.model import (
 from bridge.venues.base import Context, Credentials, Source, Wanted
 from bridge.venues.finery import VENUE
 from bridge.venues.finery.session import FinerySession
+from tests.unit.flow.carrier import carrier
 
 SECOND_NS = 1_000_000_000
 START_MS = 1_709_716_000_000
@@ -72,6 +73,7 @@ class Desk:
         self.session = opened
         self.seconds = 1000.0
         self.heard: list[Event] = []
+        self._carry = carrier(self.plan)
 
     @property
     def now(self) -> Now:
@@ -118,9 +120,9 @@ class Desk:
         events = self.session.lost(names.index(name), count, self.now, "not acked")
         return self.words(events)
 
-    def words(self, events: Iterable[Event]) -> list[Said]:
-        """Return the events as tuples that a person can write down."""
-        self.heard += events
+    def words(self, events: Events) -> list[Said]:
+        """Have the events carried out; return them as a person can write them down."""
+        self.heard += self._carry(events)
         return [_said(event, self.plan) for event in events]
 
     def phases(self) -> dict[str, str]:

@@ -9,6 +9,8 @@ import pytest
 from bridge.core.orders import Evidence, Outcome, Result
 from bridge.venues.finery.ties import retie, untouched
 
+# An order as a look-up shows it; whether it is active may not be known.
+FOUND = '{"order":{"id":3,"clientOrderId":9,"active":%s,"remainingSize":%s},"deals":[]}'
 COD, PLAIN = {"cod": True}, {"cod": False}
 
 
@@ -34,6 +36,17 @@ def done(body: str) -> Result:
         ("delAll", {"instrument": "BTC-USD"}, '{"removed":1}', {1, 2}),
         ("positions", {}, "[1,[],[],[]]", {1, 2}),
         ("add", COD, "no json", {1, 2}),
+        ("add", COD, FOUND % ("true", 8), {1, 2, 3}),
+        ("add", PLAIN, FOUND % ("true", 8), {1, 2}),
+        ("add", COD, FOUND % ("false", 8), {1, 2}),
+        ("add", COD, FOUND % ("null", 8), {1, 2, 3}),
+        ("add", COD, FOUND % ("false", 0), {1, 2}),
+        ("add", COD, '{"orders":[{"order":{"id":3},"deals":[]}]}', {1, 2}),
+        ("mod", {}, FOUND.replace("{", '{"origId":1,', 1) % ("true", 5), {2, 3}),
+        ("mod", {}, '{"origId":1,"origActive":false,"origDeals":[]}', {2}),
+        ("mod", {}, '{"origId":1,"origActive":true,"origDeals":[]}', {1, 2}),
+        ("del", {"orderId": 1}, '{"orderId":1,"active":false,"deals":[]}', {2}),
+        ("del", {"orderId": 1}, '{"orderId":1,"active":true}', {1, 2}),
     ],
 )
 def test_ties_follow_what_was_answered(

@@ -1,0 +1,127 @@
+"""The requests on one order connection: on their way, or given up without an answer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple, Protocol
+
+from bridge.core.model import Now
+from bridge.core.orders import Command, Finding, Key, Result
+from bridge.venues.base import Lookup
+
+LATE_KEPT = 10_000
+
+
+class Shelf(Protocol):
+    """Who asked: one command partition under one assignment."""
+
+    def sent(self, key: Key, connection: str, now: Now) -> None:
+        """The request has been handed to the socket."""
+
+    def unsent(self, key: Key, result: Result, now: Now) -> None:
+        """Nothing was sent, for the reason given."""
+
+    def answered(self, key: Key, result: Result, now: Now) -> None:
+        """The venue answered with positive evidence."""
+
+    def took(self, key: Key, now: Now) -> None:
+        """An accepted order went with its connection, without a deal."""
+
+    def doubt(self, key: Key, why: str, now: Now) -> None:
+        """It was sent, and what became of it is not known."""
+
+    def late(self, key: Key, result: Result, now: Now) -> None:
+        """An answer came after it was given up."""
+
+    def found(self, key: Key, finding: Finding, now: Now) -> None:
+        """The venue was asked about a claim, or could not be."""
+
+
+class Flight(NamedTuple):
+    """A command on its way, or a question about a claim.
+
+    `until_ns` is when it is given up; of one that was given up, how long it counts as
+    business of its connection.
+    """
+
+    key: Key
+    shelf: Shelf
+    asked: Command | Lookup
+    until_ns: int
+
+
+class Flights:
+    """Knows every request by its number; numbers go on over connections."""
+
+    def __init__(self, timeout_ns: int, settle_ns: int) -> None:
+        """Wait `timeout_ns` for an answer; a look-up follows after `settle_ns`."""
+        self._timeout_ns = timeout_ns
+        # Until then a look-up has said what became of it, or none will be made here.
+        self._unclear_ns = settle_ns + timeout_ns
+        self._number = 0
+        self._open: dict[int, Flight] = {}
+        self._given_up: OrderedDict[int, Flight] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many are on their way."""
+        return len(self._open)
+
+    def unclear(self, now: Now) -> int:
+        """Return how many were given up and may have placed an order.
+
+        Reads place none; what stays without an answer must not count for ever.
+        """
+        return sum(
+            isinstance(one.asked, Command)
+            and one.asked.needs_claim
+            and one.until_ns > now.mono_ns
+            for one in self._given_up.values()
+        )
+
+    def begin(self, key: Key, shelf: Shelf, asked: Command | Lookup, now: Now) -> int:
+        """Take a request, and return its number."""
+        self._number += 1
+        until_ns = now.mono_ns + self._timeout_ns
+        self._open[self._number] = Flight(key, shelf, asked, until_ns)
+        return self._number
+
+    def end(self, number: int) -> Flight | None:
+        """Return the request that was answered in time, if it was."""
+        return self._open.pop(number, None)
+
+    def late(self, number: int) -> Flight | None:
+        """Return the request that was given up before, if there is one."""
+        return self._given_up.get(number)
+
+    def forget(self, number: int) -> None:
+        """Let go of a request that was given up: it has its answer."""
+        del self._given_up[number]
+
+    def overdue(self, now: Now) -> list[Flight]:
+        """Give up what is unanswered for too long, and return it."""
+        numbers = [n for n, one in self._open.items() if one.until_ns <= now.mono_ns]
+        late = [(number, self._open.pop(number)) for number in numbers]
+        for number, flight in late:
+            self.give_up(number, flight, now)
+        return [flight for _, flight in late]
+
+    def give_up(self, number: int, flight: Flight, now: Now) -> None:
+        """Keep a request without a clear answer: one may still come."""
+        until_ns = now.mono_ns + self._unclear_ns
+        self._given_up[number] = flight._replace(until_ns=until_ns)
+        while len(self._given_up) > LATE_KEPT:
+            self._given_up.popitem(last=False)
+
+    def settle(self, key: Key) -> Command | None:
+        """Return the command given up under `key`, if any: it counts no more."""
+        for number, one in self._given_up.items():
+            if one.key == key and isinstance(one.asked, Command):
+                self._given_up[number] = one._replace(until_ns=0)
+                return one.asked
+        return None
+
+    def cut(self) -> list[Flight]:
+        """Forget all with their connection; return what was on its way."""
+        flights, self._open = list(self._open.values()), {}
+        self._given_up.clear()
+        return flights
