@@ -219,10 +219,14 @@ class Group:
         self._places.handed(message)
 
     def _on_partition_error(self, found: ck.Message, error: ck.KafkaError) -> None:
+        topic, number = found.topic() or "", found.partition() or 0
+        if error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
+            self._places.ended((topic, number), found.offset() or 0)
+            return
         if is_fatal(error):
             self._troubles.kafka(error)
-        facts = {"topic": found.topic(), "partition": found.partition()}
-        self._troubles.note("group_trouble", facts | {"code": error.name()})
+        facts = {"topic": topic, "partition": number, "code": error.name()}
+        self._troubles.note("group_trouble", facts)
 
     def _hand_over(self) -> None:
         if self._batch:

@@ -44,6 +44,7 @@ class Membership(NamedTuple):
             "enable_auto_commit": "false",
             "enable_auto_offset_store": "false",
             "auto_offset_reset": "earliest",
+            "enable_partition_eof": "true",
             "queued_max_messages_kbytes": BUFFER_KBYTES,
         }
         if str(options.get("group.protocol", "classic")).lower() == "classic":

@@ -27,6 +27,7 @@ class Place:
         self.sought = False
         self.moved = False  # since a message was handed over
         self.silent = True
+        self.end = 0  # where nothing was left when the client last said so
         self.messages = 0  # handed over and not taken
         self.bytes = 0
 
@@ -74,6 +75,7 @@ class Places:
         """Read on from `offset`, or from the oldest message."""
         if place := self._places.get(name):
             place.next = ck.OFFSET_BEGINNING if offset is None else offset
+            place.end = 0
             place.sought = False
             place.moved = True
 
@@ -85,6 +87,14 @@ class Places:
             place.messages += 1
             place.bytes += _size(message)
             self._weigh()
+
+    def ended(self, name: Partition, end: int) -> None:
+        """Note that nothing is left before `end`: the markers of transactions may be.
+
+        They take offsets, and never come as messages.
+        """
+        if (place := self._places.get(name)) and place.sought:
+            place.end = end
 
     def taken(self, message: Message) -> None:
         """Count a message as taken; one of an earlier ownership makes no room."""
@@ -169,7 +179,7 @@ class Places:
         low, high = self._consumer.get_watermark_offsets(
             place.at(ck.OFFSET_INVALID), cached=True
         )
-        return max(0, high - max(low, place.next)) if high >= 0 else None
+        return max(0, high - max(low, place.next, place.end)) if high >= 0 else None
 
 
 def _size(message: Message) -> int:

@@ -299,6 +299,32 @@ def test_five_megabytes_fit(kafka: RealKafka, run: Run) -> None:
     run(main())
 
 
+def test_the_marker_of_a_transaction_is_no_lag(kafka: RealKafka, run: Run) -> None:
+    """It takes an offset and never comes: a worker would wait for it for ever.
+
+    A member that begins at the marker hears of no message at all.
+    """
+    topic = new_topic(kafka)
+    writer = ck.Producer({**kafka.client(), "transactional.id": topic})
+    writer.init_transactions(20)
+    writer.begin_transaction()
+    writer.produce(topic, b"command", partition=0)
+    writer.commit_transaction(20)
+
+    async def main() -> None:
+        for came in ([0], []):
+            async with member(options(kafka), group_on(topic)) as it:
+                it.commits = True
+                await until(
+                    lambda it=it: dict(it.its.progress.lags).get((topic, 0)) == 0,  # type: ignore[misc]
+                    "no lag",
+                )
+                assert it.offsets(0) == came
+                assert it.noted("group_trouble") == []
+
+    run(main())
+
+
 def test_the_journal_starts_at_a_time(kafka: RealKafka, run: Run) -> None:
     """Reading starts at the first record that is as new as was asked for.
 
