@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from functools import partial
 from typing import Protocol
 
 from bridge.core.model import Now
@@ -16,8 +17,13 @@ from bridge.core.model import Now
 wall_ns = time.time_ns
 """Unix time in ns; a step of the system's clock shows here."""
 
-mono_ns = time.monotonic_ns
-"""A clock in ns that never steps; its zero means nothing."""
+_BOOT = getattr(time, "CLOCK_BOOTTIME", None)
+mono_ns = partial(time.clock_gettime_ns, _BOOT) if _BOOT else time.monotonic_ns
+"""A clock in ns that never steps; its zero means nothing.
+
+On Linux it goes on while the machine is suspended, which the plain one does not: a
+lifetime that did not see a suspension would let an order go out that was given up.
+"""
 
 chance = random.SystemRandom().random
 """Return a number in [0, 1) that nobody can foresee."""
