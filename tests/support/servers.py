@@ -1,5 +1,6 @@
 """One server of the real tier: a local process or a Docker container."""
 
+import os
 import shutil
 import signal
 import socket
@@ -59,9 +60,13 @@ class LocalServer:
             )
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the process a signal, if it lives."""
-        if self._process:
-            self._process.send_signal(number)
+        """Send the process a signal, if it lives; a stop has happened on return."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(number)
+        if number == signal.SIGSTOP:  # it may answer from another core until then
+            ends = os.WSTOPPED | os.WEXITED | os.WNOWAIT
+            os.waitid(os.P_PID, self._process.pid, ends)
 
     def wait(self, seconds: float) -> None:
         """Wait for the end of the process; kill it after `seconds`."""
