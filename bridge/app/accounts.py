@@ -28,7 +28,7 @@ from bridge.core.refusals import refuse
 from bridge.edge.websocket import connect
 from bridge.errors import SchemaError
 from bridge.flow.connection import Connection, Log
-from bridge.flow.desk import Desk, Patience
+from bridge.flow.desk import Desk, Waits
 from bridge.flow.lease import FOREVER_NS, Lease
 from bridge.flow.pacer import Clock
 from bridge.venues.base import OrderSession, OrderVenue, Session, Source
@@ -69,10 +69,8 @@ class Account:
         self.control: Control | None = None
         self.control_read = False
         self.instruments: Mapping[str, Steps] | None = None
-        patience = Patience(
-            guards.answer_timeout_ms, guards.settle_ms, guards.max_waiting
-        )
-        self.desk = Desk(venue, source.name, patience, self, parts.log)
+        waits = Waits(guards.answer_timeout_ms, guards.settle_ms, guards.max_waiting)
+        self.desk = Desk(venue, source.name, waits, self, parts.log)
         self.venue = venue
         self._parts = parts
         self._guards = guards

@@ -43,7 +43,7 @@ class Keeper(Protocol):
         """Take what the venue says of a command, in time or late."""
 
 
-class Patience(NamedTuple):
+class Waits(NamedTuple):
     """How long an account waits: for an answer, and until a look-up tells the truth.
 
     `max_waiting` is how many commands of a lane may wait to be sent.
@@ -71,7 +71,7 @@ class Desk:
         self,
         venue: OrderVenue,
         account: str,
-        patience: Patience,
+        waits: Waits,
         keeper: Keeper,
         log: Log,
     ) -> None:
@@ -81,9 +81,9 @@ class Desk:
         self._venue = venue
         self._keeper = keeper
         self._log = log
-        self._lanes: Lanes[_Waiting] = Lanes(patience.max_waiting)
+        self._lanes: Lanes[_Waiting] = Lanes(waits.max_waiting)
         self._flights = Flights(
-            patience.answer_timeout_ms * MS_NS, patience.settle_ms * MS_NS
+            waits.answer_timeout_ms * MS_NS, waits.settle_ms * MS_NS
         )
         self._tied: Tied[tuple[Shelf, Key]] = Tied(venue)
 

@@ -19,7 +19,7 @@ from bridge.core.orders import (
     Reply,
     Result,
 )
-from bridge.flow.desk import Desk, Patience, nothing_sent
+from bridge.flow.desk import Desk, Waits, nothing_sent
 from tests.unit.flow.fakes import PLAN, FakeTransport, ScriptedSession, World
 
 SECOND = 1_000_000_000
@@ -135,9 +135,9 @@ class Stage:
         self.transport = FakeTransport()
         self.shelf = Shelf()
         self.keeper = Keeper(refusal)
-        patience = Patience(answer_timeout_ms=5_000, settle_ms=10_000, max_waiting=2)
+        waits = Waits(answer_timeout_ms=5_000, settle_ms=10_000, max_waiting=2)
         self.venue = Venue()
-        self.desk = Desk(self.venue, "desk", patience, self.keeper, self.world.log)  # type: ignore[arg-type]
+        self.desk = Desk(self.venue, "desk", waits, self.keeper, self.world.log)  # type: ignore[arg-type]
         self.connect()
 
     def busy(self) -> bool:
