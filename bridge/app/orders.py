@@ -22,7 +22,7 @@ from bridge.core.codec import Codec
 from bridge.core.command_rules import Rules
 from bridge.core.envelopes import Reader, response_writer
 from bridge.core.identity import uuid7
-from bridge.core.model import Note, Now
+from bridge.core.model import Headers, Note, Now
 from bridge.core.order_ids import OrderIds
 from bridge.core.policy import Breaker, Rate
 from bridge.edge.compacted import Follow
@@ -38,7 +38,6 @@ from bridge.flow.feed import Feed
 from bridge.flow.outlet import DeadLetters
 from bridge.flow.pacer import Pacer
 from bridge.flow.second_try import sent_again
-from bridge.flow.trails import Headers
 
 # A claim and its read-back pay every wait twice. What was not delivered is written anew
 # after `Limits.append_retry_ms`, so librdkafka must have given it up before that.

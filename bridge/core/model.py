@@ -18,6 +18,9 @@ import msgspec
 
 from bridge.core.orders import Reply
 
+Headers = list[tuple[str, str | bytes | None]]
+"""The headers of a Kafka record that is to be sent."""
+
 
 class Action(IntEnum):
     """What a record does to a consumer's state; the order is the Avro enum's."""

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-Headers = list[tuple[str, str | bytes | None]]
+from bridge.core.model import Headers
+
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 PARENT_BYTES = 55
 STATE_BYTES = 512

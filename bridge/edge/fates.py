@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
 import confluent_kafka as ck
 
+from bridge.core.model import Headers
+
 Place = tuple[str, int]
 """A topic and a partition."""
-Headers = list[tuple[str, str | bytes | None]]
 Report = Callable[[ck.KafkaError | None, ck.Message, Headers | None], None]
 
 
@@ -49,19 +51,6 @@ class Left(NamedTuple):
     by_topic: Mapping[str, int]
 
 
-class Latency(NamedTuple):
-    """Produce to acknowledgement, of one record in 64, since the last look."""
-
-    samples: int = 0
-    total_s: float = 0.0
-    max_s: float = 0.0
-
-    def plus(self, seconds: float) -> Latency:
-        """Return the same with one more sample."""
-        samples, total_s, max_s = self
-        return Latency(samples + 1, total_s + seconds, max(max_s, seconds))
-
-
 class Patience(NamedTuple):
     """How long to wait for reports: in silence, and at most, whatever is heard."""
 
@@ -94,3 +83,21 @@ class Fate:
         """Take the report, from within librdkafka's poll."""
         self.known = True
         self._report(error, message, self._headers)
+
+
+class Watched:
+    """The records that somebody waits for."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._fates: deque[Fate] = deque()
+
+    def add(self, fate: Fate) -> None:
+        """Watch one more; those whose fate is known are let go in their order."""
+        while self._fates and self._fates[0].known:
+            self._fates.popleft()
+        self._fates.append(fate)
+
+    def unknown(self, places: Container[Place]) -> list[Fate]:
+        """Return those of these places whose fate is not known yet."""
+        return [one for one in self._fates if not one.known and one.place in places]

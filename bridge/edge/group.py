@@ -22,7 +22,7 @@ from bridge.edge.commits import Commits
 from bridge.edge.consumer import Message, Partition, message_of
 from bridge.edge.kafka_options import Options, client_options, refusal
 from bridge.edge.membership import Limits, Member, Membership, Progress
-from bridge.edge.places import Places
+from bridge.edge.places import Places, names_of
 from bridge.edge.reader_thread import CLOSE_S, Prepare, ReaderThread, Troubles, is_fatal
 
 __all__ = ["Group", "Limits", "Member", "Membership", "Progress"]
@@ -229,7 +229,7 @@ class Group:
         self._troubles.note("group_trouble", facts)
 
     def _hand_over(self) -> None:
-        if self._batch:
+        if self._batch and not self._thread.stopping:
             batch, self._batch = self._batch, []
             self._prepare(batch)
             self._thread.tell(self._deliver, batch)
@@ -246,8 +246,8 @@ class Group:
 
     def _on_assign(self, consumer: ck.Consumer, found: list[ck.TopicPartition]) -> None:
         committed = self._commits.known(consumer, found)
-        self._places.add(_names(found))
-        for name in _names(found):
+        self._places.add(names_of(found))
+        for name in names_of(found):
             self._thread.tell(self._member.on_assigned, *name, committed.get(name))
 
     def _on_revoke(self, consumer: ck.Consumer, found: list[ck.TopicPartition]) -> None:
@@ -261,7 +261,7 @@ class Group:
         """Return what is ours of it; nothing is, of what a former client speaks."""
         if consumer is not self._consumer:
             return []
-        return [name for name in _names(found) if name in self._places]
+        return [name for name in names_of(found) if name in self._places]
 
     def _give(self, names: list[Partition]) -> None:
         self._hand_over()
@@ -297,7 +297,3 @@ class Group:
             self._thread.tell(self._member.on_lost, *name)
             self._commits.forget(name)
         self._places.drop(names)
-
-
-def _names(found: list[ck.TopicPartition]) -> list[Partition]:
-    return [(one.topic, one.partition) for one in found]

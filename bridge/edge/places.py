@@ -184,3 +184,8 @@ class Places:
 
 def _size(message: Message) -> int:
     return len(message.value or b"") + len(message.key or b"")
+
+
+def names_of(found: Iterable[ck.TopicPartition]) -> list[Partition]:
+    """Return the partitions that librdkafka speaks of."""
+    return [(one.topic, one.partition) for one in found]

@@ -19,15 +19,15 @@ from collections.abc import Callable, Container
 import confluent_kafka as ck
 import msgspec
 
-from bridge.core.model import Note
+from bridge.core.model import Headers, Note
 from bridge.edge.clock import Clock, SystemClock
-from bridge.edge.fates import Failure, Fate, Headers, Latency, Left, Patience, Place
+from bridge.edge.fates import Failure, Fate, Left, Patience, Place, Watched
 from bridge.edge.kafka_options import Budget, Options, producer_options, refusal
 from bridge.edge.kafka_statistics import Statistics, statistics_of
 from bridge.edge.relay import Record, Relay
 from bridge.errors import KafkaError
 
-__all__ = ["Budget", "Failure", "Latency", "Left", "Producer"]
+__all__ = ["Budget", "Failure", "Left", "Producer"]
 
 # What librdkafka and the binding need for a queued record beside key and value: 220
 # to 230 bytes were measured with 100,000 records in the queue.
@@ -78,12 +78,11 @@ class Producer:
         self._high = budget.mark(budget.high)
         self._low = budget.mark(budget.low)
         self._budget = budget
-        self._watched: deque[Fate] = deque()
+        self._watched = Watched()
         self._failures: deque[Failure] = deque()
         self._notes: deque[Note] = deque()
         self._troubles: set[str] = set()
         self._acked_at_trouble = 0
-        self._latency = Latency()
         self._left: Counter[str] | None = None
         self._relay = Relay(self._client(options), self._refused)
 
@@ -118,10 +117,7 @@ class Producer:
     ) -> None:
         """Queue one record that `settled` waits for."""
         fate = Fate(self._on_report, (topic, partition))
-        watched = self._watched
-        while watched and watched[0].known:
-            watched.popleft()
-        watched.append(fate)
+        self._watched.add(fate)
         self._queue((topic, value, key, partition, fate, None, timestamp_ms, None))
 
     def poll(self) -> None:
@@ -166,11 +162,6 @@ class Producer:
         """Tell whether less waits than the budget's low mark."""
         return not self._low.passed(self.outstanding_bytes, self.outstanding)
 
-    def latency_sample(self) -> Latency:
-        """Return the sampled latencies and begin anew."""
-        sample, self._latency = self._latency, Latency()
-        return sample
-
     async def settled(self, places: Container[Place], patience: Patience) -> bool:
         """Wait until the fate of every watched record there is known; False if not.
 
@@ -180,7 +171,7 @@ class Producer:
         A partition may wait long for its turn on a slow broker (26 s were seen, with
         60 partitions), so it is silence that ends the wait, and only then the limit.
         """
-        waiting = [f for f in self._watched if not f.known and f.place in places]
+        waiting = self._watched.unknown(places)
         began_ns = heard_ns = self._clock.now().mono_ns
         self.poll()
         while not all(fate.known for fate in waiting):
@@ -231,7 +222,7 @@ class Producer:
             self.outstanding_bytes -= len(message) + len(key) + OVERHEAD_BYTES
             self.acked += 1
             if not self.acked & SAMPLE_MASK:
-                self._sample(message.latency() or 0.0)
+                self.on_latency(int((message.latency() or 0.0) * 1_000_000))
             return
         topic, value = message.topic() or "", message.value() or b""
         if self._left is not None:
@@ -278,10 +269,6 @@ class Producer:
             )
             facts = {"code": error.name(), "detail": error.str()}
             self._notes.append(Note("kafka_fatal", facts))
-
-    def _sample(self, seconds: float) -> None:
-        self.on_latency(int(seconds * 1_000_000))
-        self._latency = self._latency.plus(seconds)
 
     def _failed(self, failure: Failure, error: ck.KafkaError) -> None:
         """Count a record that will never arrive; `poll` tells it."""

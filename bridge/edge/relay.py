@@ -15,7 +15,8 @@ from typing import NoReturn
 
 import confluent_kafka as ck
 
-from bridge.edge.fates import Fate, Headers
+from bridge.core.model import Headers
+from bridge.edge.fates import Fate
 
 # In the order of what `ck.Producer.produce` takes.
 Record = tuple[str, bytes, bytes, int, Fate | None, None, int, Headers | None]

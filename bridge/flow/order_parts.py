@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from bridge.core.claims import Claims
-from bridge.core.model import Now
+from bridge.core.model import Headers, Now
 from bridge.core.orders import Command, Entry, Refused
 from bridge.core.tallies import Tallies
 from bridge.edge.consumer import Message
 from bridge.flow.connection import Log
 from bridge.flow.desk import Desk
-from bridge.flow.trails import Headers, Trails
+from bridge.flow.trails import Trails
 
 
 class Poison(Protocol):

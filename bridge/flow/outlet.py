@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from bridge.core.model import Action, Data, Mark, Plan, Subscription, Unreadable
+from bridge.core.model import (
+    Action,
+    Data,
+    Headers,
+    Mark,
+    Plan,
+    Subscription,
+    Unreadable,
+)
 from bridge.core.tallies import Tallies
 from bridge.flow.lanes import Lane, Route
-
-Headers = list[tuple[str, str | bytes | None]]
 
 
 class Out(Protocol):

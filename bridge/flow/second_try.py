@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bridge.flow.outlet import Headers, Out
+from bridge.core.model import Headers
+from bridge.flow.outlet import Out
 
 SECOND = ("attempt", b"2")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from bridge.core.claims import Claims
-from bridge.core.trace_context import Headers, TraceContext, trace_context
+from bridge.core.model import Headers
+from bridge.core.trace_context import TraceContext, trace_context
 from bridge.edge.consumer import Message
 from bridge.flow.shelf import PartitionShelf, Ways
 
