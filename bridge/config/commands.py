@@ -50,7 +50,8 @@ class CommandTopic(OrderLimit):
     )
     accounts: tuple[Name, ...] = Field(
         min_length=1,
-        description="Finery accounts that commands of this topic may name.",
+        description="Finery accounts that commands of this topic may name. An account "
+        "on several topics needs the same rates and times on each.",
         examples=[["desk-a"]],
     )
     group: str = Field(

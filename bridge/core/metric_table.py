@@ -163,7 +163,8 @@ TABLE: tuple[Metric, ...] = (
         "subscription_rhythm_seconds",
         _G,
         _BY_SUBSCRIPTION,
-        "The longest silence that is normal; no series where any silence is.",
+        "The longest silence that is normal; no series where any is, at some hours "
+        "or at all.",
     ),
     Metric(
         "subscription_records_total",
