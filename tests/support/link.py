@@ -40,7 +40,7 @@ class Link:
 
     def heal(self) -> None:
         """Let everything through again; what was on its way arrives now."""
-        self._do(self._proxy.heal())
+        self._loop.call_soon_threadsafe(self._proxy.heal)
 
     def close(self) -> None:
         """Take the way down."""

@@ -40,12 +40,19 @@ class Proxy:
         self._open.set()
         self._swallow = False
         self._cut_after: int | None = None
-        self._server: asyncio.Server | None = None
         self._links: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
-        await self._listen()
+        """Take connections by our own hand.
+
+        asyncio's server takes a connection some turns of the loop before it tells us,
+        and drops it unclosed when it is closed between the two.
+        """
+        self._listening = socket.create_server(("127.0.0.1", self.port))
+        self._listening.setblocking(False)
+        self.port = self._listening.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listening, self._accept)
         return self
 
     async def __aexit__(
@@ -54,7 +61,8 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.refuse()
+        asyncio.get_running_loop().remove_reader(self._listening)
+        self._listening.close()
         for link in self._links:
             link.cancel()
         await asyncio.gather(*self._links, return_exceptions=True)
@@ -85,44 +93,31 @@ class Proxy:
         for writer in self._writers:
             writer.close()
 
-    async def refuse(self) -> None:
-        """Refuse new connections; those that are open stay."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-            await asyncio.sleep(0)
-
-    async def heal(self) -> None:
+    def heal(self) -> None:
         """Take all faults back."""
         self.delay_s, self.bytes_per_s = 0.0, 0
         self._swallow, self._cut_after = False, None
         self._open.set()
-        await self._listen()
 
     # -- inside
 
-    async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(
-                self._accept, "127.0.0.1", self.port
-            )
-            self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _accept(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.accepted += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._links.add(task)
+    def _accept(self) -> None:
         try:
+            client, _ = self._listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # the client has left again
+        client.setblocking(False)
+        self.accepted += 1
+        link = asyncio.create_task(self._serve(client))
+        self._links.add(link)
+        link.add_done_callback(self._links.discard)
+        link.add_done_callback(lambda _: client.close())  # if it never began
+
+    async def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection(sock=client)
             async with self._kept(writer):
-                with contextlib.suppress(OSError):
-                    await self._link(reader, writer)
-        except asyncio.CancelledError:
-            pass
-        finally:
-            self._links.discard(task)
+                await self._link(reader, writer)
 
     async def _link(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
