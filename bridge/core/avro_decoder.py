@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, NamedTuple, Protocol, cast
 
-from fastavro import parse_schema, schemaless_reader
+from fastavro import schemaless_reader
 
 from bridge.core.avro_encoder import feed_layout
-from bridge.core.avro_schema import Loose, parse
+from bridge.core.avro_foreign import UNREADABLE, readable
+from bridge.core.avro_schema import parse
 from bridge.core.avro_varint import read_long
 from bridge.core.avro_wire import Writer, writer_of
 from bridge.errors import SchemaError
-
-_UNREADABLE = (ValueError, TypeError, IndexError, EOFError, KeyError, OverflowError)
 
 
 class RecordHeader(NamedTuple):
@@ -40,7 +39,7 @@ class _Known:
     __slots__ = ("_schema", "_strings")
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._schema = parse_schema(_without_times(schema), _write_hint=False)
+        self._schema = readable(schema, {"decimal"})
         self._strings = _leading_strings(schema)
 
     def decode(self, value: bytes, body: int) -> dict[str, Any]:
@@ -97,7 +96,7 @@ class Decoder:
         known = self._find(writer)
         try:
             return known.decode(value, writer.body)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise SchemaError(f"value does not fit its schema: {error!r}") from error
 
     def header(self, value: bytes) -> RecordHeader:
@@ -110,7 +109,7 @@ class Decoder:
         known = self._find(writer)
         try:
             return known.header(value, writer.body)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise SchemaError(f"value has no feed header: {error!r}") from error
 
     def _find(self, writer: Writer) -> _Known:
@@ -138,17 +137,5 @@ class Decoder:
 def _leading_strings(schema: Mapping[str, Any]) -> int | None:
     try:
         return feed_layout(parse(schema)).strings
-    except SchemaError:
+    except (SchemaError, RecursionError):
         return None
-
-
-def _without_times(schema: Loose) -> Loose:
-    """Drop all logical types but decimal, so that fastavro leaves times alone."""
-    if isinstance(schema, list):
-        return [_without_times(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    kept = {key: _without_times(value) for key, value in schema.items()}
-    if kept.get("logicalType") not in {None, "decimal"}:
-        del kept["logicalType"]
-    return kept

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, TypeVar
 
-from fastavro import parse_schema, schemaless_reader
-from fastavro.schema import SchemaParseException
+from fastavro import schemaless_reader
 
+from bridge.core.avro_foreign import UNREADABLE, readable
 from bridge.core.avro_schema import Loose
 from bridge.core.avro_wire import Writer, writer_of
 from bridge.core.codec import Codec
@@ -27,17 +26,6 @@ from bridge.core.envelope_values import (
 )
 from bridge.core.orders import Entry, Evidence, Key, Outcome, Phase, Result, Trading
 from bridge.errors import SchemaError
-
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    OverflowError,
-    RecursionError,
-    struct.error,
-    SchemaParseException,
-)
 
 _Member = TypeVar("_Member", bound=IntEnum)
 
@@ -82,7 +70,7 @@ class Reader:
         record = self._read(value, RESPONSE)
         try:
             return _answer(record)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise SchemaError(f"response without {error}") from error
 
     def control(self, value: bytes) -> Control:
@@ -112,14 +100,14 @@ class Reader:
 
     def _read(self, value: bytes, name: str) -> dict[str, Any]:
         writer = writer_of(value)
+        written, schema = self._parsed(writer)
+        stream = BytesIO(value)
+        stream.seek(writer.body)
+        record: Any = None
         try:
-            written, schema = self._parsed(writer)
-            stream = BytesIO(value)
-            stream.seek(writer.body)
-            record: Any = None
             if written == name:
                 record = schemaless_reader(stream, schema, None, True)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise SchemaError(f"value does not fit its schema: {error!r}") from error
         if not isinstance(record, dict):
             seen = written or "nameless one"
@@ -129,7 +117,7 @@ class Reader:
         return record
 
     def _parse(self, writer: Writer) -> tuple[str, Loose]:
-        parsed = parse_schema(_without_times(self._schema(writer)), {})
+        parsed = readable(self._schema(writer))  # so times stay integers
         name = parsed.get("name", "") if isinstance(parsed, dict) else ""
         return name, parsed
 
@@ -143,19 +131,6 @@ class Reader:
         if self._schema_by_id is None or writer.schema_id is None:
             raise SchemaError(f"schema id {writer.schema_id}, but there is no registry")
         return self._schema_by_id(writer.schema_id)
-
-
-def _without_times(schema: Loose) -> Loose:
-    """Leave the logical types out, so that times stay integers."""
-    if isinstance(schema, list):
-        return [_without_times(part) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    kept = {k: v for k, v in schema.items() if k not in {"logicalType", "default"}}
-    for part in ("type", "fields", "items"):
-        if part in kept:
-            kept[part] = _without_times(kept[part])
-    return kept
 
 
 def _answer(record: Mapping[str, Any]) -> Answer:

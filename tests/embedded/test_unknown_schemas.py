@@ -38,6 +38,16 @@ IDS = {name: number for number, name in enumerate(TEXTS, 100)}
 NEWER = {COMMAND: 901, CONTROL: 902, RESPONSE: 903}
 BY_ID = {(IDS | NEWER)[name]: TEXTS[name] for name in NEWER}
 BY_ID |= {IDS[name]: text for name, text in TEXTS.items()}
+ENDLESS, MANY = 904, 905
+BY_ID |= {
+    number: json.dumps(
+        {"type": "record", "name": COMMAND, "fields": [{"name": "n", "type": kind}]}
+    )
+    for number, kind in {
+        ENDLESS: ["null", COMMAND],
+        MANY: {"type": "array", "items": "null"},
+    }.items()
+}
 BY_TEXT = {text: IDS[name] for name, text in TEXTS.items()}
 AWAY = (503, {"error_code": 50301, "message": "away"})
 
@@ -191,5 +201,28 @@ def test_bad_ids_cost_few_calls_and_none_on_the_loop(
             assert 1 <= len(stand.looked_up()) - 1 <= 1 + pauses
             assert len(await sender.letters()) == 200
             assert threading.main_thread() not in askers
+
+    run(story())
+
+
+def test_a_schema_without_bounds_ends_nothing(
+    run: Run, tmp_path: Path, registry: tuple[Full, ExitStack]
+) -> None:
+    """Who may write commands may name any schema: such records are dead letters."""
+    stand, _ = registry
+    values = {ENDLESS: b"\x02" * 30_000, MANY: b"\x80" * 8 + b"\x02" + b"\x00" * 9}
+
+    async def story() -> None:
+        at = {"url": stand.url}
+        async with trading(tmp_path, kind=Naming, registry=at) as (_, sender):
+            assert isinstance(sender, Naming)
+            base = len(await sender.finals(1))
+            for number, body in values.items():
+                sender.raw(confluent_header(number) + body)
+            sender.send("after", "positions")
+            assert told((await sender.finals(base + 1))[base + 2])[0] == "DONE"
+            errors = [letter["error"] for letter in await sender.letters()]
+            assert ["contains itself" in error for error in errors] == [True, False]
+            assert ["may take no bytes" in error for error in errors] == [False, True]
 
     run(story())

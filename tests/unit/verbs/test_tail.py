@@ -11,8 +11,12 @@ import confluent_kafka as ck
 import pytest
 
 from bridge import cli
+from bridge.core.codec import Codec, Decoder
 from bridge.core.orders import Outcome, Phase
+from bridge.edge.consumer import Message
+from bridge.edge.schemas import bundled
 from bridge.embedded import EmbeddedKafka
+from bridge.verbs.tail import decoded
 from tests.embedded.responder import PARTITIONS, RESPONSES, Responder
 from tests.unit.verbs.orders import settings_file
 from tests.unit.verbs.topic import TOPIC, Topic
@@ -166,6 +170,15 @@ def test_a_dead_letter_shows_why_and_the_frame(
 
     assert (line["headers"], line["raw"]) == (headers, '{"a\x1b[2J')
     assert shown.endswith('source=desk reason=NOT_JSON error=odd part=1/1 {"a?[2J')
+
+
+def test_a_value_of_another_format_is_shown_as_it_is() -> None:
+    """A registry has schemas of other kinds, too; nothing behind such a value hides."""
+    decoder = Decoder(Codec(bundled()), lambda _: {"type": "object", "properties": {}})
+    message = Message(DEAD, 0, 7, b"k", b'\x00\x00\x00\x00\x09{"a": 1}', 1, ())
+    shown = decoded(message, decoder)
+    assert shown["raw"] == '\x00\x00\x00\x00\t{"a": 1}'
+    assert "does not fit Avro" in shown["error"]
 
 
 def test_a_topic_that_is_not_there_is_exit_5(
