@@ -1,42 +1,23 @@
-"""The client's way to Kafka: records sent one by one, partitions read as they grow.
-
-`Sender` tells each record's place in Kafka, or that it has none. `Reader` starts at an
-exact offset, so nothing written after `open` is missed. Every blocking call runs in a
-thread of the part's own.
-"""
+"""The client's way into Kafka: records sent one by one, each with its place there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import confluent_kafka as ck
 
 from bridge.client.errors import Sent
 from bridge.edge.admin import Admin
 from bridge.edge.clock import mono_ns
-from bridge.edge.consumer import METADATA_S, PASSING, Headers, Message
-from bridge.edge.kafka_options import (
-    Budget,
-    Options,
-    client_options,
-    producer_options,
-    refusal,
-)
+from bridge.edge.kafka_options import Budget, Options, producer_options, refusal
 from bridge.errors import KafkaError
 
-GROUP = "feedbridge-client"  # librdkafka wants a name; nothing is joined or committed
 POLL_S = 0.001
-WAIT_S = 0.1
-BATCH = 500
-BUFFER_KBYTES = 16 * 1024
 CLOSE_S = 5.0
-# Clocks of workers differ; a look back in time starts this much earlier.
-CLOCK_MARGIN_MS = 60_000
-T = TypeVar("T")
+CLOSED = "the client was closed"
 
 # The record cannot be in Kafka after these; source: rdkafka.h of librdkafka 2.16 for
 # the local ones, which come before anything is sent, and Kafka's protocol guide,
@@ -107,7 +88,8 @@ class Sender:
             )
         except ck.KafkaException as error:
             raise refusal(error) from error
-        self._waiting = 0
+        self._open: set[asyncio.Future[Place]] = set()
+        self._closed = False
         self._wake = asyncio.Event()
         self._pump = asyncio.create_task(self._serve(), name="client sender")
 
@@ -126,6 +108,8 @@ class Sender:
         Raises:
             Unconfirmed: Kafka did not confirm it.
         """
+        if self._closed:
+            raise Unconfirmed("no", CLOSED)
         done: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         tell, more = _teller(done), headers or []
         try:
@@ -134,32 +118,40 @@ class Sender:
             raise Unconfirmed("no", "the queue to Kafka is full") from error
         except ck.KafkaException as error:
             raise _unconfirmed(error.args[0]) from error
-        self._waiting += 1
+        self._open.add(done)
         self._wake.set()
         try:
             return await done
         finally:
-            self._waiting -= 1
+            self._open.discard(done)
 
     async def close(self) -> None:
-        """Give what is on its way its chance, for some seconds."""
+        """Give what is on its way its chance, for some seconds; then nobody waits."""
+        self._closed = True
         self._pump.cancel()
-        await asyncio.gather(self._pump, return_exceptions=True)
-        end_ns = mono_ns() + int(CLOSE_S * 1e9)
-        while len(self._kafka) and mono_ns() < end_ns:
-            self._kafka.poll(0)
-            await asyncio.sleep(POLL_S)
+        try:
+            await asyncio.gather(self._pump, return_exceptions=True)
+            end_ns = mono_ns() + int(CLOSE_S * 1e9)
+            while len(self._kafka) and mono_ns() < end_ns:
+                await self._poll()
+        finally:
+            for done in self._open:
+                if not done.done():
+                    done.set_exception(Unconfirmed("maybe", CLOSED))
 
     async def _serve(self) -> None:
         """Serve delivery reports while any is due."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting or len(self._kafka):
-                # A fatal error fails each record by its own report, too.
-                with suppress(ck.KafkaException):
-                    self._kafka.poll(0)
-                await asyncio.sleep(POLL_S)
+            while self._open or len(self._kafka):
+                await self._poll()
+
+    async def _poll(self) -> None:
+        # A fatal error fails each record by its own report, too.
+        with suppress(ck.KafkaException):
+            self._kafka.poll(0)
+        await asyncio.sleep(POLL_S)
 
 
 def _teller(
@@ -179,120 +171,3 @@ def _teller(
 def _unconfirmed(error: ck.KafkaError) -> Unconfirmed:
     sent: Sent = "no" if error.code() in NEVER_SENT else "maybe"
     return Unconfirmed(sent, f"{error.name()}: {error.str()}")
-
-
-class Reader:
-    """Reads partitions of one topic, in order, without a group."""
-
-    def __init__(self, options: Options, topic: str) -> None:
-        """Start librdkafka.
-
-        Raises:
-            ConfigError: an option is unknown.
-        """
-        self.topic = topic
-        self._thread = ThreadPoolExecutor(1, "feedbridge-client")
-        fixed = client_options(
-            options,
-            group_id=GROUP,
-            enable_auto_commit="false",
-            enable_auto_offset_store="false",
-            enable_partition_eof="true",
-            auto_offset_reset="earliest",
-            queued_max_messages_kbytes=BUFFER_KBYTES,
-        )
-        try:
-            self._kafka = ck.Consumer(fixed)
-        except ck.KafkaException as error:
-            raise refusal(error) from error
-
-    async def follow(self, partitions: Sequence[int]) -> None:
-        """Start where each partition ends now: what is written from now on is read."""
-        await self._run(self._follow, partitions)
-
-    async def replay(self, partition: int, since_ms: int | None) -> int:
-        """Start at a time, or at the beginning; return where the partition ends."""
-        return await self._run(self._replay, partition, since_ms)
-
-    async def read(self) -> list[Message]:
-        """Return what came, at once when something comes; empty after some time.
-
-        The value of the record that marks the end of a partition is None and its
-        offset is the end.
-
-        Raises:
-            KafkaError: reading cannot go on.
-        """
-        return await self._run(self._read)
-
-    async def close(self) -> None:
-        """Leave Kafka; waits for a read that still runs."""
-        await self._run(self._kafka.close)
-        self._thread.shutdown(wait=False)
-
-    # -- in the thread
-
-    async def _run(self, call: Callable[..., T], *arguments: object) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._thread, call, *arguments)
-        except ck.KafkaException as error:
-            raise _failed(self.topic, error.args[0]) from error
-
-    def _follow(self, partitions: Sequence[int]) -> None:
-        places = [ck.TopicPartition(self.topic, number) for number in partitions]
-        for place in places:
-            place.offset = self._end(place)
-        self._kafka.assign(places)
-
-    def _replay(self, partition: int, since_ms: int | None) -> int:
-        place = ck.TopicPartition(self.topic, partition)
-        end = self._end(place)
-        place.offset = self._start(place, since_ms)
-        self._kafka.assign([place])
-        return end
-
-    def _end(self, place: ck.TopicPartition) -> int:
-        return self._kafka.get_watermark_offsets(place, timeout=METADATA_S)[1]
-
-    def _start(self, place: ck.TopicPartition, since_ms: int | None) -> int:
-        if since_ms is None:
-            return ck.OFFSET_BEGINNING
-        at = max(0, since_ms - CLOCK_MARGIN_MS)
-        asked = ck.TopicPartition(place.topic, place.partition, at)
-        try:
-            [found] = self._kafka.offsets_for_times([asked], timeout=METADATA_S)
-        except ck.KafkaException:
-            return ck.OFFSET_BEGINNING
-        # No offset: nothing is so new, or this broker (the embedded one) knows no
-        # times. Both read alike, so read all.
-        known = found.error is None and found.offset >= 0
-        return found.offset if known else ck.OFFSET_BEGINNING
-
-    def _read(self) -> list[Message]:
-        first = self._kafka.poll(WAIT_S)
-        if first is None:
-            return []
-        more = self._kafka.consume(BATCH, 0)
-        return [found for m in (first, *more) if (found := self._message(m))]
-
-    def _message(self, message: ck.Message) -> Message | None:
-        partition, offset = message.partition() or 0, message.offset() or 0
-        error = message.error()
-        if error is None:
-            time_ms = message.timestamp()[1]
-            headers = cast("Headers", message.headers() or [])
-            key, value = message.key(), message.value()
-            return Message(self.topic, partition, offset, key, value, time_ms, headers)
-        if error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
-            return Message(self.topic, partition, offset, None, None, -1, ())
-        if error.retriable() or error.code() in PASSING:
-            return None
-        raise ck.KafkaException(error)
-
-
-def _failed(topic: str, error: ck.KafkaError) -> KafkaError:
-    return KafkaError(
-        f"cannot read {topic}: {error.name()}: {error.str()}; check the brokers'"
-        " addresses and the rights of this user"
-    )

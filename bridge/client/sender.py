@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from bridge.client.errors import NotSubmitted
-from bridge.client.link import Reader, Sender, Unconfirmed, partition_count
+from bridge.client.link import Sender, Unconfirmed, partition_count
 from bridge.client.pending import Pending
+from bridge.client.reader import Reader
 from bridge.client.records import Content, Records, Response
 from bridge.client.trace import current_trace
 from bridge.client.waiting import Waiting
@@ -136,8 +137,8 @@ class Client:
                 that of the current OpenTelemetry span, if there is one.
 
         Raises:
-            NotSubmitted: Kafka did not confirm it; `sent` says whether it may have
-                arrived all the same.
+            NotSubmitted: Kafka did not confirm it, or the client is closed; `sent`
+                says whether it may have arrived all the same.
             Busy: too many commands are waiting; nothing was sent.
             SchemaError: the content does not fit; nothing was sent.
         """
@@ -186,7 +187,7 @@ class Client:
                 response is the first to be read.
 
         Raises:
-            KafkaError: the responses cannot be read.
+            KafkaError: the responses cannot be read, or nothing came for 30 s.
         """
         number = self.partition_of(key) if partition is None else partition
         if not 0 <= number < self._partitions:
@@ -263,7 +264,7 @@ class Client:
         try:
             end, at = await reader.replay(pending.partition, since_ms), -1
             while at < end:
-                for message in await reader.read():
+                for message in await reader.read_on():
                     await self._take_past(pending, message)
                     marks_end = message.value is None and message.key is None
                     at = message.offset + (not marks_end)

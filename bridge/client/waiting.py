@@ -27,6 +27,7 @@ class Waiting:
         self._watched: dict[bytes, list[Pending]] = {}
         self._open: set[Pending] = set()
         self._finished: deque[Pending] = deque()
+        self._closed = False
 
     def add(self, req_id: str, partition: int) -> Pending:
         """Begin to wait; raises Busy where too many do already."""
@@ -38,6 +39,8 @@ class Waiting:
         pending = Pending(req_id, partition, self._on_corrected)
         self._watched.setdefault(req_id.encode(), []).append(pending)
         self._open.add(pending)
+        if self._closed:
+            self.close()
         return pending
 
     def drop(self, pending: Pending) -> None:
@@ -72,7 +75,8 @@ class Waiting:
             self.settle(pending)
 
     def close(self) -> None:
-        """Tell everyone who still waits that nobody listens any more."""
+        """Tell everyone who waits, now or later, that nobody listens any more."""
+        self._closed = True
         reason = "before the client was closed"
         for pending in list(self._open):
             pending.fail(NoFinalYet(pending.req_id, pending.partition, reason))
