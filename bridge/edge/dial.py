@@ -95,15 +95,17 @@ def meet(step: Opening, transport: asyncio.BaseTransport, date: str) -> None:
     until = shown.get("notAfter")
     expires_s = ssl.cert_time_to_seconds(until) if until else None
     step.options.on_peer(
-        Peer(host=step.where, clock_ahead_s=_ahead_s(date), expires_s=expires_s)
+        Peer(host=step.where, clock_ahead_s=ahead_s(date), expires_s=expires_s)
     )
 
 
-def _ahead_s(date: str) -> float | None:
-    """Return how far ahead a Date header is; its clock had gone on by half a second."""
+def ahead_s(date: str, now_s: float | None = None) -> float | None:
+    """Return how far ahead of now a Date header is; None where it is no date."""
+    ours_s = wall_ns() / 1e9 if now_s is None else now_s
     try:
-        return parsedate_to_datetime(date).timestamp() + 0.5 - wall_ns() / 1e9
-    except (TypeError, ValueError, OverflowError):  # it is no date
+        # The header has no fractions: its clock had gone on by half a second.
+        return parsedate_to_datetime(date).timestamp() + 0.5 - ours_s
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -181,6 +181,9 @@ class Venue(Protocol):
     def plans(self, source: Source) -> Sequence[Plan]:
         """Group the subscriptions into connections; `problems` must have been empty."""
 
+    def as_of(self, plan: Plan, now_ms: int) -> Plan:
+        """Return a plan with the limits of silence of one moment: some keep hours."""
+
     def open(self, plan: Plan, context: Context) -> Session:
         """Make the session of one connection attempt."""
 
@@ -226,10 +229,14 @@ class OrderSession(Session, Protocol):
 
 
 class OrderVenue(Protocol):
-    """The order side of a venue: an attribute `orders` of its `VENUE`."""
+    """The order side of a venue: an attribute `orders` of its `VENUE`.
+
+    `listed` are the methods whose orders `positions` lists as long as they rest.
+    """
 
     methods: Mapping[str, Method]
     forms: Forms
+    listed: frozenset[str]
 
     def params(self, method: str, content: Any) -> Mapping[str, Any]:  # noqa: ANN401 - Avro's or JSON
         """Return the parameters in the venue's words; raises Unfit."""
@@ -244,7 +251,10 @@ class OrderVenue(Protocol):
         params: Mapping[str, Any],
         result: Result,
     ) -> frozenset[int]:
-        """Return which orders end with the connection, after an answered command."""
+        """Return which orders end with the connection, after an answer or a look-up.
+
+        An answer of `positions` counts as well; the same object where nothing changes.
+        """
 
     def untouched(self, result: Result) -> bool:
         """Tell whether an accepted order has no deal: removed, it leaves no trace."""

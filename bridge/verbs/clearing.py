@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from bridge.client import Client, Corrected, NoFinalYet, Outcome, Response
+from bridge.client import Client, Corrected, Outcome, Response
+from bridge.errors import BridgeError
 
 CANCELS = ("delAll", "pending/delAll")
 LOOKS = ("positions", "pending/orders")
@@ -52,7 +53,7 @@ async def _ask(client: Client, method: str) -> Response | str:
         return await pending.final(ANSWER_S)
     except Corrected as error:
         return error.correction
-    except NoFinalYet as error:
+    except BridgeError as error:
         return str(error)
 
 

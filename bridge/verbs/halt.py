@@ -25,10 +25,10 @@ from bridge.edge.admin import Admin
 from bridge.edge.clock import wall_ns
 from bridge.edge.registry import Registry
 from bridge.edge.schemas import bundled
-from bridge.errors import ConfigError, KafkaError, Undelivered
+from bridge.errors import BridgeError, ConfigError, KafkaError, Undelivered
 from bridge.verbs.clearing import clear
 from bridge.verbs.out import say, say_json
-from bridge.verbs.sending import client_of, target_of
+from bridge.verbs.sending import Target, client_of, target_of
 
 TIMEOUT_S = 10.0
 STATES = {
@@ -73,21 +73,28 @@ async def _act(
     # A mistake in the words must show before the halt, not instead of its outcome.
     target = target_of(settings, control.account, args.topic) if cancel_all else None
     place = await write(settings, control)
-    facts = {
+    facts: dict[str, Any] = {
         "account": control.account,
         "state": control.state.name,
         "haltCancels": control.halt_cancels,
         "partition": place.partition,
         "offset": place.offset,
     }
-    if target is None:
-        _say(args, facts)
-        return 0
     # The halt stands from here on, whatever becomes of the rest.
-    async with client_of(settings, target) as client:
-        facts["cleared"] = found = await clear(client)
+    if target is not None:
+        facts["cleared"] = await _cleared(settings, target)
     _say(args, facts)
-    return 0 if found["empty"] else Undelivered.exit_code
+    empty = target is None or facts["cleared"]["empty"]
+    return 0 if empty else Undelivered.exit_code
+
+
+async def _cleared(settings: Settings, target: Target) -> dict[str, Any]:
+    """Return what `clear` found, or why it could not look."""
+    try:
+        async with client_of(settings, target) as client:
+            return await clear(client)
+    except BridgeError as error:
+        return {"empty": False, "left": [], "steps": [str(error)]}
 
 
 async def write(settings: Settings, control: Control) -> Place:

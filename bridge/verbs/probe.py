@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from email.utils import parsedate_to_datetime
 from secrets import SystemRandom
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from bridge.config.plans import wanted_topics
 from bridge.core.model import Plan
 from bridge.edge.admin import Admin
 from bridge.edge.clock import SystemClock
+from bridge.edge.dial import ahead_s
 from bridge.edge.registry import Login, Registry, subject_of
 from bridge.edge.schemas import bundled
 from bridge.edge.websocket import UpgradeRefused, connect
@@ -147,13 +147,8 @@ def _refused(session: Session, error: UpgradeRefused) -> BridgeError:
 
 def skew(date: str, now_s: float | None = None) -> str:
     """Say how far this machine's clock is from an HTTP date, if it is too far."""
-    try:
-        theirs_s = parsedate_to_datetime(date).timestamp()
-    except ValueError:
+    lead_s = ahead_s(date, now_s)
+    if lead_s is None or abs(lead_s) <= SKEW_S:
         return ""
-    ours_s = SystemClock().now().wall_ns / 1e9 if now_s is None else now_s
-    ahead_s = ours_s - theirs_s
-    if abs(ahead_s) <= SKEW_S:
-        return ""
-    way = "ahead of" if ahead_s > 0 else "behind"
-    return f"this machine's clock is {abs(ahead_s):.0f} s {way} the venue's; set it"
+    way = "behind" if lead_s > 0 else "ahead of"
+    return f"this machine's clock is {abs(lead_s):.0f} s {way} the venue's; set it"

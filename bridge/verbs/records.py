@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge.app.destinations import login_of
 from bridge.config import Settings
@@ -16,8 +16,13 @@ from bridge.core.verify import Boundary, Seen
 from bridge.edge.consumer import Message, Start, read_range
 from bridge.edge.registry import Registry
 from bridge.edge.schemas import bundled
+from bridge.errors import SchemaError
 
 Record = Mapping[str, Any]
+K = TypeVar("K")
+V = TypeVar("V")
+
+_ACTIONS = {action.value: action for action in Action}
 
 # A book's records are read whole, to replay them; of others the header is enough.
 _BOOKS = frozenset({Action.SNAPSHOT, Action.UPDATE, Action.REFRESH})
@@ -56,12 +61,12 @@ def seen_of(message: Message, decoder: Decoder) -> Seen | None:
     """Return what `verify` needs of a record; None for a tombstone.
 
     Raises:
-        SchemaError: it is no feed record.
+        SchemaError: it is no feed record, or says what only a later version knows.
     """
     if message.value is None:
         return None
     header = decoder.header(message.value)
-    action = Action(header.action)
+    action = _known("action", header.action, _ACTIONS)
     book = action in _BOOKS and header.subscription.startswith("book.")
     whole = decoder.decode(message.value) if book or action is Action.BOUNDARY else {}
     return Seen(
@@ -82,11 +87,20 @@ def _boundary(part: Record | None) -> Boundary | None:
     if part is None:
         return None
     return Boundary(
-        state=State[part["state"]],
+        state=_known("state", part["state"], State.__members__),
         reason=part["reason"],
         detail=part["detail"],
         lost=part["lost"],
     )
+
+
+def _known(what: str, said: K, known: Mapping[K, V]) -> V:
+    """Return what a record's word means; raises SchemaError where that is not known."""
+    if said not in known:
+        raise SchemaError(
+            f"{what} {said} is of a later version, which alone can judge it"
+        )
+    return known[said]
 
 
 def words(record: Record) -> str:

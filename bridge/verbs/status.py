@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from bridge.app import subscriptions
 from bridge.config import Settings, load
 from bridge.core.codec import Decoder
+from bridge.core.model import Plan
 from bridge.core.overview import (
     Crew,
     Key,
@@ -19,6 +20,7 @@ from bridge.core.overview import (
     Row,
     Spot,
     Verdict,
+    Wanted,
     headline,
     known_of,
     overview,
@@ -27,6 +29,7 @@ from bridge.core.overview import (
 from bridge.edge.clock import wall_ns
 from bridge.edge.compacted import read_compacted
 from bridge.errors import ConfigError, Undelivered
+from bridge.venues import VENUES
 from bridge.verbs.out import printable, say, say_json, table
 from bridge.verbs.records import decoder_of
 from bridge.verbs.tails import look_back
@@ -77,14 +80,20 @@ async def look(settings: Settings, window_s: float) -> Overview:
     options = settings.kafka.properties()
     now = await subscriptions.look(settings)
     plans = subscriptions.connections(settings, now)
-    wanted = wanted_of(plans, settings.books.refresh_seconds)
     decoder = decoder_of(settings)
     states = await read_compacted(options, settings.topics.feed_state)
     known = await asyncio.to_thread(_known, states, decoder)
     now_ms = wall_ns() // 1_000_000
+    wanted = wanted_at(plans, settings.books.refresh_seconds, now_ms)
     spots = _spots(known, wanted.silence_s.keys())
     tails = await look_back(options, spots, decoder, now_ms, window_s)
     return overview(wanted, known, tails, now_ms)
+
+
+def wanted_at(plans: Iterable[Plan], refresh_s: float, now_ms: int) -> Wanted:
+    """Return what is wanted, with the limits of silence of one moment."""
+    now = [VENUES[plan.venue].as_of(plan, now_ms) for plan in plans]
+    return wanted_of(now, refresh_s)
 
 
 def _known(states: Mapping[bytes, bytes], decoder: Decoder) -> list[Known]:

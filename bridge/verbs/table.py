@@ -53,7 +53,7 @@ PORT = at_least(0, int)
 SERVING = (
     arg("--host", default="127.0.0.1", help="address to listen on"),
     arg("--port", type=PORT, default=0, help="0 takes a free one"),
-    arg("--control-port", type=PORT, default=0, help="HTTP port that switches faults"),
+    arg("--control-port", type=PORT, default=0, help="port that switches faults"),
     arg("--seed", type=int, default=1, help="the same seed, the same market"),
     arg("--speed", type=at_least(0.001), default=1.0, help="how fast time runs"),
     arg("--tls-cert", type=Path, metavar="FILE", help="serve TLS with it, PEM"),

@@ -19,6 +19,7 @@ class CfBenchmarks:
     name = plans.NAME
     streams = plans.STREAMS
     problems = staticmethod(plans.problems)
+    as_of = staticmethod(plans.as_of)
     plans = staticmethod(plans.plans)
 
     def unusable(self, source: Source, credentials: Credentials) -> Sequence[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from bridge.core.model import Binding, Plan, Subscription
 from bridge.venues.base import Source, Stream, Wanted
 from bridge.venues.cfbenchmarks import frames
@@ -85,6 +87,18 @@ def plans(source: Source) -> Sequence[Plan]:
         _plan(source, f"rates-{n}{source.part}", group)
         for n, group in enumerate(groups, start=1)
     ]
+
+
+def as_of(plan: Plan, now_ms: int) -> Plan:
+    """Return a plan with the limits of silence of one moment: some keep hours."""
+    bindings = tuple(_as_of(binding, now_ms) for binding in plan.bindings)
+    return msgspec.structs.replace(plan, bindings=bindings)
+
+
+def _as_of(binding: Binding, now_ms: int) -> Binding:
+    rhythm, limit_ms = RHYTHMS[binding.request["rhythm"]], binding.request["limit_ms"]
+    longest_ms = rhythm.longest_ms(limit_ms, now_ms)
+    return msgspec.structs.replace(binding, stale_after_ms=longest_ms)
 
 
 def _source_problems(source: Source) -> Iterator[str]:

@@ -53,8 +53,14 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether `idle_ms` without a frame is too long."""
         if self.silent_ms is None or idle_ms <= self.silent_ms:
             return False
+        return self.patience_ms(now_ms) is not None
+
+    def patience_ms(self, now_ms: int) -> int | None:
+        """Return the longest silence that is normal now; None while any is."""
         since = self.pulse(now_ms)
-        return since is not None and now_ms - since > self.silent_ms
+        if since is None or self.silent_ms is None or now_ms - since <= self.silent_ms:
+            return None
+        return self.silent_ms
 
     def fresh(self, time_ms: int, now_ms: int) -> bool:
         """Tell whether a newest source time of `time_ms` is good enough."""
@@ -78,14 +84,14 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
             return self.calendar.day(time_ms)
         return None
 
-    def longest_ms(self, limit_ms: int | None) -> int | None:
-        """Return the longest silence that is normal at any hour, under a user's limit.
+    def longest_ms(self, limit_ms: int | None, now_ms: int | None = None) -> int | None:
+        """Return the longest silence that is normal, under a user's limit.
 
-        None where silence is normal for hours: when that is, only the session knows.
+        None where silence is normal now or, if no time is given, at some hours.
         """
-        if isinstance(self.calendar, Hours):
-            return None
-        return self.silent_ms if limit_ms is None else limit_ms
+        if not isinstance(self.calendar, Hours):
+            return self.silent_ms if limit_ms is None else limit_ms
+        return None if now_ms is None else self.limited(limit_ms).patience_ms(now_ms)
 
     def limited(self, stale_after_ms: int | None) -> Rhythm:
         """Return the rhythm with a limit of the user's own."""

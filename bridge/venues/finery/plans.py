@@ -82,6 +82,10 @@ class Finery:
             named["account"] = lists
         return [_plan(source, name, group) for name, group in named.items()]
 
+    def as_of(self, plan: Plan, now_ms: int) -> Plan:  # noqa: ARG002 - base.Venue
+        """Return the plan: the venue trades at all hours."""
+        return plan
+
     def unusable(self, source: Source, credentials: Credentials) -> Sequence[str]:  # noqa: ARG002 - base.Venue
         """Return nothing: any key and secret can be signed with."""
         return []

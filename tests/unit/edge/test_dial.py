@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.edge import dial
-from bridge.edge.dial import trust
+from bridge.edge.dial import ahead_s, trust
 from tests.support.certificates import make_certificates
 
 
@@ -25,7 +24,7 @@ from tests.support.certificates import make_certificates
 )
 def test_a_date_that_is_none_tells_no_time(date: str) -> None:
     """Whatever the header holds, it never raises."""
-    assert dial._ahead_s(date) is None
+    assert ahead_s(date) is None
 
 
 def test_authorities_are_read_once_for_each_state_of_their_file(tmp_path: Path) -> None:

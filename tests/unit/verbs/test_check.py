@@ -235,9 +235,18 @@ def test_a_wrong_clock_is_told(now_s: float, words: str) -> None:
     assert bool(words) is bool(skew("Tue, 14 Nov 2023 22:13:20 GMT", now_s))
 
 
-def test_no_date_means_no_advice() -> None:
-    """A venue need not send a date."""
-    assert skew("") == ""
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "Mon, 01 Jan 99999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2026 00:00:00 +99999999999999999999",
+    ],
+)
+def test_no_date_means_no_advice(date: str) -> None:
+    """A venue need not send a date, nor one that is any."""
+    assert skew(date) == ""
 
 
 def test_topics_shows_the_plan_and_what_is_missing(

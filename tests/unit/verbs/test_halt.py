@@ -15,8 +15,8 @@ from bridge.core.routing import partition
 from bridge.embedded import EmbeddedKafka
 from bridge.verbs import clearing
 from bridge.verbs.clearing import orders_of
-from tests.embedded.responder import Automaton, Command
-from tests.unit.verbs.orders import TOPICS, controls, settings_file
+from tests.embedded.responder import COMMANDS, Automaton, Command
+from tests.unit.verbs.orders import CONTROL, TOPICS, controls, settings_file
 
 NOTHING: dict[str, Any] = {"body": "[7,[],[],[]]"}
 ONE_LEFT: dict[str, Any] = {"body": '[7,[],[["BTC-USD",1]],[]]'}
@@ -158,6 +158,36 @@ def test_what_is_left_or_not_known_is_code_6(
     cleared = json.loads(capsys.readouterr().out)["cleared"]
     assert cleared["empty"] is False
     assert len(cleared["left"]) == left
+
+
+def test_the_halt_is_told_when_nothing_can_be_cleared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stands, whatever becomes of the rest: an operator must not doubt it."""
+    with EmbeddedKafka(topics={CONTROL: 2, COMMANDS: 2}) as kafka:
+        desk = Desk(kafka, tmp_path)
+        assert desk.run("halt", "desk", "--cancel-all") == 6
+        told = capsys.readouterr().out
+        assert desk.run("halt", "desk", "--cancel-all", "--json") == 6
+        facts = json.loads(capsys.readouterr().out)
+        assert controls(kafka, 1)[0][1].state is Trading.HALTED
+
+    assert told.startswith("desk is HALTED\n  no such topic: finery.responses")
+    assert told.endswith("NOT empty, or not known to be: look there\n")
+    assert facts["state"] == "HALTED"
+    assert (facts["cleared"]["empty"], facts["cleared"]["left"]) == (False, [])
+    assert "no such topic: finery.responses" in facts["cleared"]["steps"][0]
+
+
+def test_a_command_that_kafka_refuses_does_not_end_the_clearing(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a step like the others; what the others did is still told."""
+    desk.kafka.fail_requests(0, [0, 10])  # the halt passes, the first command does not
+    assert desk.cancel_all([NOTHING]) == 0
+    steps = json.loads(capsys.readouterr().out)["cleared"]["steps"]
+    assert "was not confirmed" in steps[0]
+    assert "DONE" in steps[1]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 import pytest
 
 from bridge import cli
-from bridge.core.model import Action, State
-from tests.unit.verbs.topic import TOPIC, Topic
+from bridge.core.codec import Codec, confluent_header
+from bridge.core.model import Action, BoundaryFields, Reason, State
+from bridge.edge.schemas import bundled
+from tests.unit.edge.registry_stand import standing
+from tests.unit.verbs.topic import BOOK, CONNECTION, TOPIC, Topic
 
 
 def verify(topic: Topic, *more: str) -> int:
@@ -67,6 +72,49 @@ def test_a_record_of_a_stranger_is_a_fault(
 
     assert verify(topic) == 6
     assert f"{TOPIC}[0]@4: value starts with 6865" in capsys.readouterr().out
+
+
+LATER_ID = 900
+
+
+def later(schema: str, action: int, state: int) -> bytes:
+    """Return a book record as a later version writes it, by numbers of its enums."""
+    codec = Codec({"finery.Book": schema})
+    encoder = codec.encoder("finery.Book", confluent_header(LATER_ID))
+    prefix = encoder.prefix(("desk", "book.tradable:BTC-USD", CONNECTION, "BTC-USD"))
+    told = action == Action.BOUNDARY
+    boundary: Any = BoundaryFields(state, Reason.CONNECTED, "", None)
+    values = (boundary, encoder.empty) if told else (None, BOOK)
+    return encoder.encode(prefix, 4, 1_000_000, action, *values)
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "named"),
+    [
+        (len(Action), State.LIVE, f"action {len(Action)}"),
+        (Action.BOUNDARY, len(State), "state PAUSED"),
+    ],
+)
+def test_a_word_of_a_later_version_is_a_fault_and_no_crash(
+    action: int,
+    state: int,
+    named: str,
+    topic: Topic,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Actions and states may be added; this version cannot prove what they mean."""
+    schema = bundled()["finery.Book"]
+    schema = re.sub(r'"UNKNOWN"(\s*\])', r'"UNKNOWN", "PAUSED"\1', schema)
+    topic.write([*topic.life(), later(schema, action, state)])
+    with standing() as stand:
+        stand.answers["/schemas/ids/"] = (200, {"schema": schema})
+        config = topic.config.read_text()
+        topic.config.write_text(f"{config}registry: {{url: {stand.url}}}\n")
+        code = verify(topic)
+    out = capsys.readouterr().out
+
+    assert code == 6
+    assert f"{TOPIC}[0]@4: {named} is of a later version" in out
 
 
 def test_all_means_every_feed_topic_of_the_settings(

@@ -8,7 +8,9 @@ import pytest
 from bridge.core.model import Subscription
 from bridge.venues.base import Source, Wanted
 from bridge.venues.cfbenchmarks import VENUE
+from bridge.venues.cfbenchmarks.plans import as_of
 from tests.unit.venues.cfbenchmarks.talk import URL, source, wanted
+from tests.unit.venues.cfbenchmarks.test_schedule import ms
 
 AVRO = Path(__file__).parents[4] / "avro" / "cfbenchmarks"
 
@@ -115,6 +117,19 @@ def test_only_a_rhythm_that_never_pauses_limits_silence(
     """What keeps hours may be silent for a weekend: its session alone can judge it."""
     (binding,) = VENUE.plans(source(line))[0].bindings
     assert binding.stale_after_ms == longest
+
+
+def test_of_one_moment_only_what_keeps_hours_has_another_limit() -> None:
+    """The others speak, or are silent, by night as by day."""
+    names = ("value:BRTI", "value:BRR", "rti-stats:BRTI", "value:BVX")
+    own = wanted("value:ETHUSD_RTI", stale_after_ms=2_000)
+    (plan,) = VENUE.plans(source(*names, own))
+    day, night = (
+        [b.stale_after_ms for b in as_of(plan, ms(now)).bindings]
+        for now in ("2026-06-10 15:00", "2026-06-10 08:00")
+    )
+    assert day == [5_000, None, None, 5_000, 2_000]
+    assert night == [b.stale_after_ms for b in plan.bindings]
 
 
 def test_a_hundred_subscriptions_share_a_connection() -> None:
