@@ -34,6 +34,7 @@ from bridge.flow.pacer import Clock
 from bridge.venues.base import OrderSession, OrderVenue, Session, Source
 
 INSTRUMENTS = "instruments"
+POSITIONS = "positions"
 REFRESH_NS = 60_000_000_000
 ASK_NS = 10_000_000_000
 MS_NS = 1_000_000
@@ -56,7 +57,8 @@ class Guards(NamedTuple):
 class Account:
     """Judges commands by the moment, and keeps what the account's state depends on.
 
-    It is a shelf of its own for one question: which instruments there are.
+    It is a shelf of its own for two questions: which instruments there are, and which
+    orders still rest, if any would end with the connection.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Account:
         self.venue = venue
         self._parts = parts
         self._guards = guards
-        self._ask_at_ns = 0
+        self._ask_at_ns = {INSTRUMENTS: 0, POSITIONS: 0}
         self._unread = ""
         self.user_timeout_ms = guards.user_timeout_ms
 
@@ -127,22 +129,29 @@ class Account:
             outcome=Outcome.REFUSED, code=code, text=text, evidence=Evidence.LOCAL
         )
 
-    # -- the instruments
+    # -- what is asked again and again
 
     def tick(self, now: Now) -> None:
-        """Let time pass: the desk, and the question for the instruments."""
+        """Let time pass: the desk, and the questions that are due."""
         self.desk.tick(now)
-        if self.desk.session is not None and now.mono_ns >= self._ask_at_ns:
-            self._ask_at_ns = now.mono_ns + ASK_NS
-            self.desk.issue(Issue(self._question(now), now.mono_ns + ASK_NS), self, now)
+        if self.desk.session is None:
+            return
+        self._ask(INSTRUMENTS, now)
+        if self.desk.tied:
+            self._ask(POSITIONS, now)
 
-    def _question(self, now: Now) -> Command:
+    def _ask(self, method: str, now: Now) -> None:
+        if now.mono_ns >= self._ask_at_ns[method]:
+            until_ns = self._ask_at_ns[method] = now.mono_ns + ASK_NS
+            self.desk.issue(Issue(self._question(method, now), until_ns), self, now)
+
+    def _question(self, method: str, now: Now) -> Command:
         now_ms = now.wall_ns // MS_NS
         return Command(
-            key=Key("", self.name, INSTRUMENTS),
+            key=Key("", self.name, method),
             partition=-1,
             offset=-1,
-            method=INSTRUMENTS,
+            method=method,
             kind=Kind.READ,
             lane=Lane.QUERY,
             params={},
@@ -152,10 +161,15 @@ class Account:
             received_ms=now_ms,
         )
 
-    def answered(self, _key: Key, result: Result, now: Now) -> None:
-        """Take the instruments; ask again in a minute, or soon if they do not fit."""
-        if result.outcome is Outcome.DONE and self._learn(result.body):
-            self._ask_at_ns = now.mono_ns + REFRESH_NS
+    def answered(self, key: Key, result: Result, now: Now) -> None:
+        """Ask again in a minute, or soon if the instruments do not fit.
+
+        What positions say of the orders is the desk's.
+        """
+        if result.outcome is not Outcome.DONE:
+            return
+        if key.req_id == POSITIONS or self._learn(result.body):
+            self._ask_at_ns[key.req_id] = now.mono_ns + REFRESH_NS
 
     def _learn(self, body: str) -> bool:
         """Take the instruments, or keep those that are known; said once."""

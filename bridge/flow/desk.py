@@ -82,10 +82,9 @@ class Desk:
         self._keeper = keeper
         self._log = log
         self._lanes: Lanes[_Waiting] = Lanes(waits.max_waiting)
-        self._flights = Flights(
-            waits.answer_timeout_ms * MS_NS, waits.settle_ms * MS_NS
-        )
-        self._tied: Tied[tuple[Shelf, Key]] = Tied(venue)
+        settle_ns = waits.settle_ms * MS_NS
+        self._flights = Flights(waits.answer_timeout_ms * MS_NS, settle_ns)
+        self._tied = Tied(venue, settle_ns)
 
     @property
     def session(self) -> OrderSession | None:
@@ -100,14 +99,19 @@ class Desk:
         """Return how many requests are unanswered."""
         return len(self._flights)
 
+    @property
+    def tied(self) -> frozenset[int]:
+        """Return the orders that end with the connection."""
+        return self._tied.orders
+
     def business(self, now: Now) -> str:
         """Return what is open on the connection, empty if nothing is."""
         requests = len(self._flights) + self._flights.unclear(now)
-        if not (requests or self._tied.orders):
+        if not (requests or self.tied):
             return ""
         return (
             f"{requests} requests without an answer, "
-            f"{len(self._tied.orders)} orders that end with the connection"
+            f"{len(self.tied)} orders that end with the connection"
         )
 
     @property
@@ -127,8 +131,8 @@ class Desk:
         """
         self.connection = None
         tied, untouched = self._tied.cut()
-        for shelf, key in untouched:
-            shelf.took(key, now)
+        for flight in untouched:
+            flight.shelf.took(flight.key, now)
         for flight in self._flights.cut():
             self._lose(flight, "the connection ended before the answer", now)
         return f"cancelled on disconnect: {', '.join(map(str, tied))}" if tied else ""
@@ -154,7 +158,9 @@ class Desk:
         self.pump(now)
 
     def resolve(self, claim: Claim, shelf: Shelf, now: Now) -> None:
-        """Ask the venue what became of a claim."""
+        """Ask the venue what became of a claim; until it tells, that is business."""
+        if (sent := self._flights.doubted(claim.key)) is not None:
+            self._flights.give_up(sent, now)
         if self.session is None:
             shelf.found(claim.key, NOT_ASKED, now)
             return
@@ -193,7 +199,7 @@ class Desk:
     def _answer(self, flight: Flight, command: Command, reply: Reply, now: Now) -> None:
         result = self._venue.judge(command.method, reply)
         if result is None:
-            self._flights.give_up(reply.number, flight, now)
+            self._flights.give_up(flight, now)
             why = (
                 f"the venue answered {reply.error} {reply.meaning}, which says nothing"
             )
@@ -214,7 +220,8 @@ class Desk:
             flight.shelf.late(flight.key, result, now)
 
     def _hear(self, flight: Flight, command: Command, result: Result, now: Now) -> None:
-        self._tied.follow(command, result, (flight.shelf, flight.key))
+        if not flight.known:
+            self._tied.follow(flight, command, result, now)
         self._keeper.heard(command, result, now)
 
     def _send(self, waiting: _Waiting, now: Now) -> None:
@@ -242,10 +249,18 @@ class Desk:
 
     def _found(self, key: Key, finding: Finding, shelf: Shelf, now: Now) -> None:
         """Tell what was found; an order of this very connection ends with it."""
-        sent = self._flights.settle(key) if finding.asked and finding.final else None
-        if sent is not None and finding.result is not None:
-            self._tied.follow(sent, finding.result, (shelf, key))
+        sent = self._flights.doubted(key) if finding.asked and finding.final else None
+        if sent is not None:
+            self._settle(sent, finding.result, shelf, now)
         shelf.found(key, finding, now)
+
+    def _settle(
+        self, sent: Flight, result: Result | None, shelf: Shelf, now: Now
+    ) -> None:
+        done = result is not None and result.outcome is Outcome.DONE
+        self._flights.settle(sent, known=done)
+        if result is not None and isinstance(sent.asked, Command):
+            self._tied.follow(sent._replace(shelf=shelf), sent.asked, result, now)
 
     def _request(
         self, number: int, method: str, params: Mapping[str, Any], now: Now

@@ -173,6 +173,7 @@ class Feed:
                 closed = await first(over, stop.wait())
             finally:
                 told = self._parts.left(self._opened.connection)
+                self._log_told(told)
             await self._leave(closed, told)
         except Exception as error:
             self._opened.break_off(error)
@@ -198,7 +199,6 @@ class Feed:
     async def _leave(self, closed: Closed | None, told: str) -> None:
         connection, transport, _ = self._opened
         session = connection.session
-        self._log_told(told)
         self._resume = session.positions()
         if closed is None:
             connection.finish(session.stop(self.reason))

@@ -41,13 +41,16 @@ class Flight(NamedTuple):
     """A command on its way, or a question about a claim.
 
     `until_ns` is when it is given up; of one that was given up, how long it counts as
-    business of its connection.
+    business of its connection. `known` tells that a look-up has shown it carried out.
     """
 
+    number: int
     key: Key
     shelf: Shelf
     asked: Command | Lookup
+    sent_ns: int
     until_ns: int
+    known: bool = False
 
 
 class Flights:
@@ -81,9 +84,10 @@ class Flights:
     def begin(self, key: Key, shelf: Shelf, asked: Command | Lookup, now: Now) -> int:
         """Take a request, and return its number."""
         self._number += 1
-        until_ns = now.mono_ns + self._timeout_ns
-        self._open[self._number] = Flight(key, shelf, asked, until_ns)
-        return self._number
+        number, sent_ns = self._number, now.mono_ns
+        until_ns = sent_ns + self._timeout_ns
+        self._open[number] = Flight(number, key, shelf, asked, sent_ns, until_ns)
+        return number
 
     def end(self, number: int) -> Flight | None:
         """Return the request that was answered in time, if it was."""
@@ -100,25 +104,29 @@ class Flights:
     def overdue(self, now: Now) -> list[Flight]:
         """Give up what is unanswered for too long, and return it."""
         numbers = [n for n, one in self._open.items() if one.until_ns <= now.mono_ns]
-        late = [(number, self._open.pop(number)) for number in numbers]
-        for number, flight in late:
-            self.give_up(number, flight, now)
-        return [flight for _, flight in late]
+        late = [self._open.pop(number) for number in numbers]
+        for flight in late:
+            self.give_up(flight, now)
+        return late
 
-    def give_up(self, number: int, flight: Flight, now: Now) -> None:
+    def give_up(self, flight: Flight, now: Now) -> None:
         """Keep a request without a clear answer: one may still come."""
         until_ns = now.mono_ns + self._unclear_ns
-        self._given_up[number] = flight._replace(until_ns=until_ns)
+        self._given_up[flight.number] = flight._replace(until_ns=until_ns)
         while len(self._given_up) > LATE_KEPT:
             self._given_up.popitem(last=False)
 
-    def settle(self, key: Key) -> Command | None:
-        """Return the command given up under `key`, if any: it counts no more."""
-        for number, one in self._given_up.items():
+    def doubted(self, key: Key) -> Flight | None:
+        """Return the command that was given up under `key`, if there is one."""
+        for one in self._given_up.values():
             if one.key == key and isinstance(one.asked, Command):
-                self._given_up[number] = one._replace(until_ns=0)
-                return one.asked
+                return one
         return None
+
+    def settle(self, flight: Flight, *, known: bool) -> None:
+        """Count a request no more that was given up: it has been looked up."""
+        settled = flight._replace(until_ns=0, known=known)
+        self._given_up[flight.number] = settled
 
     def cut(self) -> list[Flight]:
         """Forget all with their connection; return what was on its way."""

@@ -10,6 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bridge.app import accounts
 from bridge.app.worker import Worker
 from bridge.config import Settings, load
 from bridge.config.plans import wanted_topics
@@ -205,6 +208,38 @@ def test_an_order_connection_is_replaced_at_rest_and_refuses_nothing(
             sender.send("last", "add", **order)
             finals = await sender.finals(base + 24)
             assert {told(finals[n])[0] for n in range(base, base + 24)} == {"DONE"}
+            assert "cancelled on disconnect" not in said()
+
+    run(story())
+
+
+def test_an_order_that_was_filled_keeps_no_connection(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account asks what still rests; an order that does keeps its connection."""
+    monkeypatch.setattr(accounts, "REFRESH_NS", 1_000_000_000)
+
+    async def story() -> None:
+        async with trading(tmp_path) as (path, worker, sender):
+            base = max(await sender.finals(1)) + 1
+            bids, offers = await path.finery.do("book", instrument="BTC-USD")
+            price = (bids[0][0] + offers[0][0]) // 2 // 1_000_000 * 1_000_000
+            order = {"instrument": "BTC-USD", "price": price, "size": 1_000_000}
+            sender.send("rest", "add", **order, side="bid", type="limit", cod=True)
+            await sender.finals(base + 1)
+            await path.finery.do("rekey", account=MAKER, key="new-key", secret="n3w-s")
+            write(path.folder, key="new-key", secret="n3w-s")
+            said = path.lines.getvalue
+            await until(lambda: "1 orders that end with the connection" in said(), "w")
+            await asyncio.sleep(4)
+            assert ("desk/orders", "renewed") not in rotations(worker)
+
+            sale = {**order, "side": "ask", "type": "limitIOC"}
+            sold = await path.finery.do(
+                "act", account=TAKER, method="add", content=sale
+            )
+            assert len(sold["deals"]) == 1
+            await until(lambda: ("desk/orders", "renewed") in rotations(worker), "desk")
             assert "cancelled on disconnect" not in said()
 
     run(story())

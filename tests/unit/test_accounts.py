@@ -114,6 +114,7 @@ class Stage:
         self.order_parts.joined(self.connection, self.now)
         self.say(UP)
         self._names = itertools.count()
+        self.params: dict[str, Any] = {}
 
     def log(self, event: str, **facts: Any) -> None:
         """Keep the event's name."""
@@ -132,10 +133,27 @@ class Stage:
         """Let the venue say something."""
         self.connection.on_frame(frame.encode(), self.now.wall_ns)
 
-    def answer(self, reply: str) -> None:
-        """Answer the last request."""
-        number = json.loads(self.transport.sent[-1])["reqId"]
+    def answer(self, reply: str, number: int | None = None) -> None:
+        """Answer a request, the last one if none is given."""
+        number = number or json.loads(self.transport.sent[-1])["reqId"]
         self.say(f'{{"event":"request","reqId":{number},"reply":{reply}}}')
+
+    def place(self, number: int, method: str = "add") -> None:
+        """Let an order rest that ends with the connection."""
+        self.params = {"cod": True}
+        self.ask(method, *ORDER, f'{{"id":{number},"remainingSize":8}}')
+
+    def look(self, seconds: float, *active: int) -> set[int]:
+        """Let the account ask which orders rest; return those that are tied then."""
+        sent = len(self.transport.sent)
+        self.clock.step(seconds)
+        self.account.tick(self.now)
+        for text in self.transport.sent[sent:]:
+            asked = json.loads(text)
+            if asked["method"] == "positions":
+                rows = [["BTC-EUR", 0, 1, 7, one, 9, 7, 8, 8, 1] for one in active]
+                self.answer(json.dumps([1, [], rows, []]), asked["reqId"])
+        return set(self.account.desk.tied)
 
     def command(self, method: str, kind: Kind, lane: Lane) -> Command:
         """Return a command that may still be sent for ten seconds."""
@@ -147,7 +165,7 @@ class Stage:
             method=method,
             kind=kind,
             lane=lane,
-            params={},
+            params=self.params,
             order_id=1,
             needs_claim=kind is not Kind.READ,
             not_after_ms=now_ms + 10_000,
@@ -319,3 +337,60 @@ def test_no_feed_takes_over_while_its_old_socket_is_not_read(tmp_path: Path) -> 
     assert "is being read" in stage.parts.may_take_over(one, one)
     stage.clock.step(1)
     assert stage.parts.may_take_over(one, one) == ""
+
+
+def test_an_order_that_rests_no_more_ends_with_no_connection(tmp_path: Path) -> None:
+    """The market tells nobody that it filled an order: the account asks each minute."""
+    stage = Stage(tmp_path)
+    stage.place(7)
+    stage.place(8)
+    assert stage.look(11, 7, 8) == {7, 8}
+    assert stage.look(59) == {7, 8}
+    assert stage.look(1, 8) == {8}
+    assert stage.look(60) == set()
+    sent = len(stage.transport.sent)
+
+    stage.clock.step(60)
+    stage.account.tick(stage.now)
+    assert "positions" not in "".join(stage.transport.sent[sent:])
+
+
+def test_an_order_newer_than_the_list_stays(tmp_path: Path) -> None:
+    """The list may be a moment old: what was accepted shortly before is not missed."""
+    stage = Stage(tmp_path)
+    stage.place(7)
+    assert stage.look(0) == {7}
+    stage.clock.step(52)
+    stage.place(8)
+    assert stage.look(8) == {8}
+    stage.clock.step(49)
+    stage.ask("mod", *ORDER, '{"id":9,"origId":8,"remainingSize":8}')
+    assert stage.look(11) == set()
+
+
+def test_what_no_list_shows_stays(tmp_path: Path) -> None:
+    """An order of a sub-account is in none; nor need be the one that replaced it."""
+    stage = Stage(tmp_path)
+    stage.place(7, "authorized/add")
+    stage.place(8, "authorized/add")
+    assert stage.look(11) == {7, 8}
+    stage.ask("mod", *ORDER, '{"id":9,"origId":8,"remainingSize":8}')
+
+    assert stage.look(60) == {7, 9}
+
+
+def test_an_answer_without_a_list_is_asked_for_again(tmp_path: Path) -> None:
+    """What is tied stays; a refused question comes again soon."""
+    stage = Stage(tmp_path)
+    stage.account.tick(stage.now)
+    stage.answer(INSTRUMENTS)
+    stage.place(7)
+    stage.clock.step(11)
+    for step, reply in ((10, '{"error":10}'), (60, "[1,[]]"), (60, "[1,[],[],[]]")):
+        assert stage.account.desk.tied == {7}
+        stage.account.tick(stage.now)
+        assert json.loads(stage.transport.sent[-1])["method"] == "positions"
+        stage.answer(reply)
+        stage.clock.step(step)
+
+    assert stage.account.desk.tied == frozenset()

@@ -27,6 +27,7 @@ class FineryOrders:
 
     methods: Mapping[str, Method] = METHODS
     forms: Forms = FORMS
+    listed: frozenset[str] = ties.LISTED
 
     def params(self, method: str, content: Content) -> Mapping[str, Any]:
         """Return the parameters in the venue's words."""

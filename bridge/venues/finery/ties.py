@@ -7,12 +7,17 @@ not documented: it is counted as tied, so that the list never leaves one out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from bridge.core.orders import Outcome, Result
+from bridge.venues.finery import lookup_records
+from bridge.venues.finery.frames import read
+from bridge.venues.finery.values import Misread, array
 
+# Whose active orders `positions` lists, and a replacement's if it lists the old one's.
+# No documented list shows those of a sub-account.
+LISTED = frozenset({"add", "mod"})
 PLACING = frozenset({"add", "authorized/add", "pending/add", "pending/authorized/add"})
 
 
@@ -20,6 +25,8 @@ def retie(
     tied: frozenset[int], method: str, params: Mapping[str, Any], result: Result
 ) -> frozenset[int]:
     """Return the ids of the tied orders after a command was answered or looked up."""
+    if method == "positions":
+        return tied if params else _active(tied, result)
     reply = _reply(result)
     if method in PLACING and params.get("cod") is True:
         return tied | _ids(reply, "id") if _rests(reply) else tied
@@ -29,7 +36,7 @@ def retie(
     if method == "del":
         return tied - _ids(reply, "id") - _gone(reply)
     if method == "delAll" and result.outcome is Outcome.DONE and not params:
-        return frozenset()
+        return tied & _ids(reply, "active")
     return tied
 
 
@@ -41,13 +48,25 @@ def untouched(result: Result) -> bool:
 def _reply(result: Result) -> Mapping[str, Any]:
     """Return the fields of an answer; a look-up puts those of the order in one."""
     try:
-        read = json.loads(result.body) if result.body else {}
-    except ValueError:
+        fields = read(result.body.encode()) if result.body else {}
+    except Misread:
         return {}
-    if not isinstance(read, dict):
+    if not isinstance(fields, dict):
         return {}
-    order = read.get("order")
-    return {**read, **order} if isinstance(order, dict) else read
+    order = fields.get("order")
+    return {**fields, **order} if isinstance(order, dict) else fields
+
+
+def _active(tied: frozenset[int], result: Result) -> frozenset[int]:
+    """Return the tied orders that a list shows; all of them where it cannot be read.
+
+    Source: Finery docs, positions: element 2 holds the active orders.
+    """
+    try:
+        orders = lookup_records.orders(array(read(result.body.encode()), 3)[2])
+    except Misread:
+        return tied
+    return tied & {order.number for order in orders}
 
 
 def _rests(reply: Mapping[str, Any]) -> bool:
@@ -64,5 +83,7 @@ def _gone(reply: Mapping[str, Any]) -> frozenset[int]:
 
 
 def _ids(reply: Mapping[str, Any], name: str) -> frozenset[int]:
-    number = reply.get(name)
-    return frozenset({number}) if isinstance(number, int) else frozenset()
+    """Return the ids that stand under a name: one, or a list of them."""
+    found = reply.get(name)
+    numbers = found if isinstance(found, list) else [found]
+    return frozenset(number for number in numbers if type(number) is int)

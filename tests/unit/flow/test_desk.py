@@ -29,6 +29,8 @@ DONE = Result(outcome=Outcome.DONE, code="OK", text="", evidence=Evidence.REPLY)
 class Venue:
     """Judges every reply as done, but for number errors, which are doubtful."""
 
+    listed = frozenset({"add"})
+
     def __init__(self) -> None:
         self.found: Result | None = DONE
         self.questions: list[tuple[str, Mapping[str, Any]]] = [
@@ -46,7 +48,8 @@ class Venue:
         params: Mapping[str, Any],
         result: Result,
     ) -> frozenset[int]:
-        return tied if method == "positions" else tied | {len(tied) + 1}
+        after = {"positions": tied, "delAll": frozenset[int]()}
+        return after.get(method, tied | {len(tied) + 1})
 
     def untouched(self, result: Result) -> bool:
         return True
@@ -329,6 +332,86 @@ def test_an_order_that_a_look_up_finds_ends_with_its_connection() -> None:
     assert not stage.busy()
 
 
+def test_a_clearing_ends_no_order_that_was_sent_after_it() -> None:
+    """However its end is learned: in time but out of order, late, or by a look-up."""
+    for learn in (_in_time, _late, _looked_up):
+        stage = Stage()
+        stage.issue("old")
+        stage.desk.reply(Reply(number=1))
+        stage.issue("clear", Lane.CANCEL, method="delAll")
+        stage.issue("new")
+        stage.desk.reply(Reply(number=3))
+        learn(stage)
+
+        assert stage.shelf.told[-1].split()[1] == "clear"
+        assert stage.desk.left(stage.now) == "cancelled on disconnect: 2"
+        assert stage.shelf.told[-1] == "took new"
+
+
+def _in_time(stage: Stage) -> None:
+    stage.desk.reply(Reply(number=2))
+
+
+def _late(stage: Stage) -> None:
+    stage.wait(6)
+    stage.desk.reply(Reply(number=2))
+
+
+def _looked_up(stage: Stage) -> None:
+    stage.wait(6)
+    stage.desk.resolve(_claim("clear"), stage.shelf, stage.now)
+    for number in (4, 5):
+        stage.desk.reply(Reply(number=number))
+
+
+def test_a_late_answer_ties_nothing_that_a_look_up_has_shown() -> None:
+    """It tells of a moment before; the order may have been removed since."""
+    stage = Stage()
+    stage.issue("a")
+    stage.wait(6)
+    stage.desk.resolve(_claim(), stage.shelf, stage.now)
+    for number in (2, 3):
+        stage.desk.reply(Reply(number=number))
+    stage.issue("clear", Lane.CANCEL, method="delAll")
+    stage.desk.reply(Reply(number=4))
+    assert not stage.busy()
+    stage.desk.reply(Reply(number=1))
+
+    assert stage.shelf.told[-1] == "late a DONE"
+    assert not stage.busy()
+
+
+def test_who_asked_for_a_look_up_hears_of_the_order_that_it_found() -> None:
+    """Who sent it still hears the late answer."""
+    stage, asker = Stage(), Shelf()
+    stage.issue("a")
+    stage.wait(6)
+    stage.desk.resolve(_claim(), asker, stage.now)
+    for number in (2, 3, 1):
+        stage.desk.reply(Reply(number=number))
+    stage.desk.left(stage.now)
+
+    assert stage.shelf.told[-1] == "late a DONE"
+    assert asker.told == ["found a True", "took a"]
+
+
+def test_a_doubt_is_business_while_the_venue_cannot_be_asked() -> None:
+    """Each attempt to look it up makes it count for as long again."""
+    stage = Stage()
+    stage.issue("a")
+    stage.wait(6)
+    stage.wait(10)
+    for ready in (True, False) * 20:
+        stage.session.ready = ready
+        stage.desk.resolve(_claim(), stage.shelf, stage.now)
+        stage.wait(6)
+        assert stage.shelf.told[-1] == "found a False"
+        assert stage.desk.business(stage.now).startswith("1 requests")
+
+    stage.wait(10)
+    assert not stage.busy()
+
+
 def test_a_look_up_that_found_nothing_ends_the_business() -> None:
     """Nothing of the command is under way, and nothing of it rests."""
     stage = Stage()
@@ -396,9 +479,9 @@ def test_a_lookup_that_gets_no_answer_found_nothing_out() -> None:
     assert stage.shelf.told == ["found a False", "found a False"]
 
 
-def _claim() -> Claim:
+def _claim(req_id: str = "a") -> Claim:
     return Claim(
-        key=Key("commands", "desk", "a"),
+        key=Key("commands", "desk", req_id),
         command_offset=1,
         method="add",
         order_id=1,

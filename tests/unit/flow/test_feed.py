@@ -12,6 +12,7 @@ from typing_extensions import override
 from bridge.core.model import Close, Closed, Mark, Reason, State
 from bridge.edge.websocket import UpgradeRefused
 from bridge.errors import VenueRefused, VenueUnreachable
+from bridge.flow.connection import Connection
 from bridge.flow.feed import Feed
 from bridge.flow.lease import Lease
 from bridge.flow.pacer import Pacer
@@ -24,6 +25,17 @@ from tests.unit.flow.fakes import (
     ScriptedSession,
     World,
 )
+
+TOOK = "connection_took"
+
+
+class Taking(World):
+    """Each connection takes an order with it."""
+
+    @override
+    def left(self, connection: Connection) -> str:
+        super().left(connection)
+        return "cancelled on disconnect: 7"
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -518,6 +530,30 @@ def test_a_receivers_fault_ends_the_sequences(run: Run) -> None:
     assert told.endswith(" 7 ENDED/CONNECTION_LOST")
     assert session.calls == ["handshake", "opened", "closed"]
     assert world.connections == set()
+
+
+@pytest.mark.parametrize("fault", [None, RuntimeError("a fault of ours")])
+def test_what_a_connection_took_is_logged_once(
+    run: Run, fault: Exception | None
+) -> None:
+    """The orders that went with it are named however it ended."""
+    world = Taking(ScriptedSession())
+    world.transports = [one := FakeTransport()]
+
+    async def story() -> None:
+        one.ended = asyncio.get_running_loop().create_future()
+        stop = asyncio.Event()
+        task = asyncio.ensure_future(feed(world).run(stop))
+        await until(lambda: "opened" in world.script.calls)
+        if fault is None:
+            stop.set()
+        else:
+            one.ended.set_exception(fault)
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(story())
+    told = [facts["detail"] for event, facts in world.logged if event == TOOK]
+    assert told == ["cancelled on disconnect: 7"]
 
 
 def test_a_fault_behind_the_end_is_no_second_end(run: Run) -> None:

@@ -11,6 +11,8 @@ from bridge.venues.finery.ties import retie, untouched
 
 # An order as a look-up shows it; whether it is active may not be known.
 FOUND = '{"order":{"id":3,"clientOrderId":9,"active":%s,"remainingSize":%s},"deals":[]}'
+# An answer of `positions` that shows one order, by its id.
+SHOWN = '[1,[],[["BTC-USD",0,1,7,%s,9,7,8,8,1]],[]]'
 COD, PLAIN = {"cod": True}, {"cod": False}
 
 
@@ -34,7 +36,17 @@ def done(body: str) -> Result:
         ("del", {"orderId": 1}, '{"id":1,"remainingSize":8}', {2}),
         ("delAll", {}, '{"removed":2}', set()),
         ("delAll", {"instrument": "BTC-USD"}, '{"removed":1}', {1, 2}),
-        ("positions", {}, "[1,[],[],[]]", {1, 2}),
+        ("delAll", {}, '{"active":[2,3]}', {2}),
+        ("positions", {}, "[1,[],[],[]]", set()),
+        ("positions", {}, SHOWN % 2, {2}),
+        ("positions", {}, SHOWN % 3, set()),
+        ("positions", {}, SHOWN % '"2"', {1, 2}),
+        ("positions", {}, "[1,[],[[2]],[]]", {1, 2}),
+        ("positions", {}, "[1,[]]", {1, 2}),
+        ("positions", {}, "[1,[],null,[]]", {1, 2}),
+        ("positions", {}, '{"error":10}', {1, 2}),
+        ("positions", {}, "", {1, 2}),
+        ("positions", {"filter": "all"}, SHOWN % 2, {1, 2}),
         ("add", COD, "no json", {1, 2}),
         ("add", COD, FOUND % ("true", 8), {1, 2, 3}),
         ("add", PLAIN, FOUND % ("true", 8), {1, 2}),
@@ -67,3 +79,11 @@ def test_ties_follow_what_was_answered(
 def test_only_what_was_dealt_leaves_a_trace(body: str, nothing: bool) -> None:
     """A removed order without a deal is in no list of the venue."""
     assert untouched(done(body)) is nothing
+
+
+def test_an_answer_nested_without_end_changes_nothing() -> None:
+    """It was judged with another reader, which may go deeper."""
+    body = '{"id":3,"remainingSize":8,"deals":%s}' % ("[" * 100_000 + "]" * 100_000)
+
+    assert retie(frozenset({1, 2}), "add", COD, done(body)) == {1, 2}
+    assert untouched(done(body))
