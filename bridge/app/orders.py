@@ -30,14 +30,14 @@ from bridge.edge.group import Group, Membership, Progress
 from bridge.edge.journal import Journal
 from bridge.edge.kafka_options import KafkaClient, Options
 from bridge.edge.known_schemas import KnownSchemas
-from bridge.edge.producer import Budget, Failure, Producer
+from bridge.edge.producer import Budget, Failure, Left, Producer
 from bridge.edge.reader_thread import Troubles
 from bridge.errors import BridgeError, KafkaError, SchemaError
 from bridge.flow import orders as flow
 from bridge.flow.feed import Feed
 from bridge.flow.outlet import DeadLetters
 from bridge.flow.pacer import Pacer
-from bridge.flow.second_try import sent_again
+from bridge.flow.second_try import Failures
 
 # A claim and its read-back pay every wait twice. What was not delivered is written anew
 # after `Limits.append_retry_ms`, so librdkafka must have given it up before that.
@@ -72,6 +72,7 @@ class OrderPaths:
         self.producer = Producer(
             {**self._options, **AT_ONCE}, BUDGET, self._not_delivered, self._note
         )
+        self._failures = Failures(self._answers, self.producer, self._now_ms)
         self._troubles = Troubles(parts.clock, self._note)
         parts.orders_blocked = lambda: self.producer.above_high
         topics = parts.settings.topics
@@ -124,11 +125,16 @@ class OrderPaths:
 
         What is not finished within `limit_s` is a successor's; `tick` must go on.
         """
+        self._failures.stopping()
         await flow.finish(self.paths.values(), limit_s, self._parts.clock)
         await asyncio.gather(*(group.close() for group in self._groups.values()))
         await asyncio.gather(*(journal.close() for journal in self._journals))
         await self._control.close()
         await self._tracing.close()
+
+    async def flush(self, limit_s: float) -> Left:
+        """Give Kafka a last chance; return what is not there, and never will be."""
+        return await self._failures.flush(limit_s)
 
     def clients(self, options: Options) -> list[tuple[KafkaClient, Options]]:
         """Return each Kafka client with what it is to have of `options`."""
@@ -254,10 +260,7 @@ class OrderPaths:
 
     def _not_delivered(self, failure: Failure) -> None:
         """Let the claims decide of a response; send copies and dead letters again."""
-        path = self._answers.get(failure.topic)
-        if path is not None:
-            path.not_delivered(failure.partition, failure.value)
-        lost = path is None and not sent_again(failure, self.producer, self._now_ms())
+        lost = self._failures.take(failure)
         facts = {"topic": failure.topic, "code": failure.code, "lost": lost}
         self._troubles.note("not_delivered", {"level": "error", **facts})
 

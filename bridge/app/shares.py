@@ -89,10 +89,14 @@ class Shares:
         lease.renew()
 
     async def close(self, stopping: Stopping) -> None:
-        """End everything in order, and only then leave the group."""
+        """End everything in order, and only then leave the group.
+
+        Leaving lets go of what is being given away, too, so that is waited for as well.
+        """
+        shares = set(self.ownership.held)
         if self.member is not None:
             self.member.leave()
-        shares = list(self.ownership.held)
+            shares |= self.member.leaving
         plans = self.ownership.plans(shares)
         await self.ownership.give(shares, Reason.STOPPED)
         await self._settled(plans, stopping.handover_s())

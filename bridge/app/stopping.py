@@ -7,14 +7,11 @@ import asyncio
 from typing_extensions import override
 
 from bridge.config import Settings
+from bridge.config.stop_rules import LEAVE_S, MARGIN_S
 from bridge.edge.clock import Clock
 
-# Always given to Kafka, even when everything before it took the whole grace; and kept
-# back for what follows the flush.
+# Always given to Kafka, even when everything before it took the whole grace.
 LEAST_S = 1.0
-MARGIN_S = 1.0
-# For leaving the groups and closing their clients, behind the handover.
-LEAVE_S = 10.0
 
 
 class Stopping(asyncio.Event):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from secrets import SystemRandom
@@ -32,7 +32,7 @@ from bridge.core.health import Step
 from bridge.edge.clock import Clock, SystemClock
 from bridge.edge.kafka_options import KafkaClient, Options
 from bridge.edge.logs import Level, Log
-from bridge.edge.producer import Producer
+from bridge.edge.producer import Left
 from bridge.edge.schemas import bundled
 from bridge.errors import BridgeError, Undelivered, Unexpected, named
 from bridge.flow.feed import Feed
@@ -88,9 +88,9 @@ class Worker:
             return 0
         self._parts = parts
         await self._serve(stop)
-        await self._guard("flush", self._flush(parts.producer))
+        await self._guard("flush", self._flush(parts.producer.flush))
         if self._orders is not None:
-            await self._guard("flush", self._flush(self._orders.producer))
+            await self._guard("flush", self._flush(self._orders.flush))
         if self._fatal is not None:
             raise self._fatal
         self._log("stopped", ledger=parts.ledger.as_dict())
@@ -255,9 +255,9 @@ class Worker:
             trace = "".join(traceback.format_exception(error))
             self._log("unexpected", level="error", error=str(error), trace=trace)
 
-    async def _flush(self, producer: Producer) -> None:
+    async def _flush(self, flush: Callable[[float], Awaitable[Left]]) -> None:
         limit_s = self._halt.flush_s()
-        left = await producer.flush(limit_s)
+        left = await flush(limit_s)
         if left.messages and self._fatal is None:
             self._fatal = Undelivered(
                 f"{left.messages} records ({left.bytes} bytes) were not delivered "

@@ -19,6 +19,7 @@ from bridge.config.command_rules import COMMAND_RULES, trading
 from bridge.config.environment import near, variable
 from bridge.config.problems import DROPPED, Broken
 from bridge.config.sections import read_secret
+from bridge.config.stop_rules import STOP_RULES
 from bridge.config.tree import Settings
 from bridge.core.routing import check_template, topic_problem
 from bridge.errors import ConfigError
@@ -51,7 +52,6 @@ KEPT = {
     "enable.idempotence": ("true",),
     "delivery.report.only.error": ("false",),
 }
-FLUSH_MARGIN_S = 2.0
 
 
 def _owned_options(settings: Settings) -> Found:
@@ -79,16 +79,6 @@ def _message_fits(settings: Settings) -> Found:
             "dead_letter.part_kilobytes",
             f"{part} kB do not fit into a message of {limit} bytes; lower it, or raise "
             "message.max.bytes in kafka.options",
-        )
-
-
-def _grace(settings: Settings) -> Found:
-    grace, flush = settings.stop.grace_seconds, settings.kafka.flush_timeout_s
-    if grace < flush + FLUSH_MARGIN_S:
-        yield Broken(
-            "stop.grace_seconds",
-            f"{grace:g} s leave no time to flush for kafka.flush_timeout_s "
-            f"({flush:g} s); give at least {flush + FLUSH_MARGIN_S:g}",
         )
 
 
@@ -279,7 +269,7 @@ RULES: tuple[Rule, ...] = (
     _owned_options,
     _option_files,
     _message_fits,
-    _grace,
+    *STOP_RULES,
     _ping,
     _registry,
     _certificates,

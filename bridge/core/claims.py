@@ -254,7 +254,7 @@ class Claims:
     def doubt(self, key: Key, why: str, now: Now) -> list[Act]:
         """Say at once that a sent command has no clear answer; reads are asked anew."""
         case = self._memory.mine.get(key)
-        if case is None or case.stage not in _DOUBTABLE:
+        if case is None or case.stage not in words.DOUBTABLE:
             return []
         if case.stage is Stage.READING:
             return self._allowed(self._steps.read(case, words.NO_ANSWER, now))
@@ -279,6 +279,13 @@ class Claims:
             self._steps.unread.lost(entry)
         return []
 
+    def keeps(self, entry: Entry) -> bool:
+        """Tell of a record that failed whether it is written again, or not missed."""
+        if entry.epoch != self._epoch:
+            return False
+        writes = bool(self._allowed([Append(entry)]))
+        return writes or not self._steps.unread.awaits(entry)
+
     def revoked(self) -> None:
         """Own nothing any more: from here on a witness."""
         self._revoked = True
@@ -289,11 +296,4 @@ class Claims:
 
     def _allowed(self, acts: list[Act]) -> list[Act]:
         """Let a witness write corrections, and nothing else."""
-        return [a for a in acts if _is_correction(a)] if self._revoked else acts
-
-
-def _is_correction(act: Act) -> bool:
-    return isinstance(act, Append) and act.entry.phase is Phase.CORRECTION
-
-
-_DOUBTABLE = {Stage.READING, Stage.ISSUED, Stage.SENT}
+        return [a for a in acts if words.is_correction(a)] if self._revoked else acts

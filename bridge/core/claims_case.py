@@ -19,6 +19,8 @@ from enum import Enum, auto
 import msgspec
 
 from bridge.core.orders import (
+    Act,
+    Append,
     Claim,
     Command,
     Entry,
@@ -67,6 +69,9 @@ class Stage(Enum):
     REPEAT = auto()
     CLOSING = auto()
     FINAL = auto()
+
+
+DOUBTABLE = {Stage.READING, Stage.ISSUED, Stage.SENT}
 
 
 class Case(msgspec.Struct, kw_only=True):
@@ -243,6 +248,11 @@ def differs(one: Result, other: Result) -> bool:
     empty = {"body": ""}
     replace = msgspec.structs.replace
     return replace(one, **empty) != replace(other, **empty)
+
+
+def is_correction(act: Act) -> bool:
+    """Tell whether an act is what a witness may still do."""
+    return isinstance(act, Append) and act.entry.phase is Phase.CORRECTION
 
 
 def kept(result: Result) -> Result:

@@ -141,6 +141,10 @@ class Unread:
         if (known := self._records.get(place)) is not None:
             self._records[place] = (known[0], 0)
 
+    def awaits(self, entry: Entry) -> bool:
+        """Tell whether a record is expected, and has not been read yet."""
+        return (entry.command_offset, entry.phase) in self._records
+
     def due(self, now_ns: int) -> list[Entry]:
         """Return what to append again now."""
         late = [entry for entry, at_ns in self._records.values() if at_ns <= now_ns]

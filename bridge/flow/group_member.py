@@ -49,6 +49,8 @@ class GroupMember:
             failed: told when the membership has ended by itself.
         """
         self.dealt: set[int] = set()
+        # Revoked and not released yet: their last records may still be on their way.
+        self.leaving: set[int] = set()
         self.lapses = 0
         self._ownership = ownership
         self._settled = settled
@@ -76,12 +78,14 @@ class GroupMember:
         """End a share in order, and then let it go."""
         self._log("share_revoked", share=partition)
         self.dealt.discard(partition)
+        self.leaving.add(partition)
         self._spawn(self._give(topic, partition))
 
     def on_lost(self, topic: str, partition: int) -> None:  # noqa: ARG002 - edge.group.Member
         """Drop a share at once."""
         self._log("share_lost", level="warning", share=partition)
         self.dealt.discard(partition)
+        self.leaving.discard(partition)
         self._ownership.lose([partition])
 
     def lapsed(self) -> None:
@@ -114,6 +118,7 @@ class GroupMember:
         plans = self._ownership.plans([partition])
         await self._ownership.give([partition], Reason.MOVED)
         await self._settled(plans)
+        self.leaving.discard(partition)
         self._group.release(topic, partition)
 
     async def _take_back(self) -> None:

@@ -43,6 +43,10 @@ class OrderPath:
         self._leaving = False
         self._committed: dict[int, int | None] = {}
         self._from_ms: dict[int, int] = {}
+        # Where the journal was read anew for an old command in this assignment; and
+        # from when on it is to be, once what is open there is finished.
+        self._reread: set[int] = set()
+        self._anew: dict[int, int] = {}
         self._group: GroupPort
         self._journal: JournalPort
 
@@ -54,6 +58,7 @@ class OrderPath:
     def close(self) -> None:
         """Take nothing more; each shelf goes once nothing is open there, or in time."""
         self._leaving = True
+        self._anew.clear()
         for shelf in list(self.shelves.values()):
             shelf.close(self._parts.now(), self._parts.release_wait_s)
 
@@ -63,6 +68,7 @@ class OrderPath:
         """Read the journal first: it says what was claimed and answered."""
         window_ms = self._parts.now().wall_ns // MS_NS - self._parts.dedup_ms
         self._committed[partition] = committed
+        self._reread.discard(partition)
         self._parts.log("commands_assigned", topic=topic, partition=partition)
         self._open(partition, max(0, window_ms))
 
@@ -84,6 +90,7 @@ class OrderPath:
 
     def on_revoked(self, topic: str, partition: int) -> None:
         """Finish what is open within the limit; the shelf releases the partition."""
+        self._anew.pop(partition, None)
         shelf = self.shelves.get(partition)
         if shelf is None:
             self._group.release(topic, partition)
@@ -93,6 +100,7 @@ class OrderPath:
     def on_lost(self, topic: str, partition: int) -> None:
         """Somebody else may own it already: let go at once."""
         self._parts.log("commands_lost", topic=topic, partition=partition)
+        self._anew.pop(partition, None)
         self._retire(partition)
 
     def on_messages(self, messages: Sequence[Message]) -> None:
@@ -103,10 +111,7 @@ class OrderPath:
             if shelf is None or not shelf.takes:
                 continue
             if 0 <= message.timestamp_ms < self._from_ms[message.partition]:
-                # It has waited longer than the journal was read back: an older claim
-                # for it may stand there, so the journal is read again from before it.
-                self._retire(message.partition)
-                self._open(message.partition, max(0, message.timestamp_ms - MARGIN_MS))
+                self._begin_anew(shelf, message.timestamp_ms)
             else:
                 self._take(shelf, message)
 
@@ -131,7 +136,8 @@ class OrderPath:
         self._parts.log("journal_broken", partition=partition, detail=detail)
         if partition in self.shelves:
             self._retire(partition)
-            self._open(partition, self._from_ms[partition])
+            from_ms = self._anew.pop(partition, self._from_ms[partition])
+            self._open(partition, from_ms)
 
     def on_caught_up(self, _topic: str, partition: int) -> None:
         """Everything up to the assignment is known: begin with the commands."""
@@ -143,11 +149,14 @@ class OrderPath:
 
     # -- from the producer and the pulse
 
-    def not_delivered(self, partition: int, value: bytes) -> None:
-        """A response will never arrive; the claims decide what follows."""
-        entry = self._parts.decode(value)
-        for shelf in self._readers(partition):
-            shelf.not_delivered(entry, self._parts.now())
+    def not_delivered(self, partition: int, value: bytes) -> bool:
+        """A response will never arrive; the claims decide what follows.
+
+        Tells whether it is written again, or not missed: its assignment may be over.
+        """
+        entry, now = self._parts.decode(value), self._parts.now()
+        kept = [one.not_delivered(entry, now) for one in self._readers(partition)]
+        return any(kept)
 
     def tick(self, now: Now) -> None:
         """Let time pass for every shelf; let witnesses go that have nothing to add."""
@@ -158,6 +167,18 @@ class OrderPath:
             self._unfollow(witness.partition)
 
     # -- inside
+
+    def _begin_anew(self, shelf: PartitionShelf, old_ms: int) -> None:
+        """Finish what is open, then read the journal from before an old command.
+
+        It has waited longer than the journal was read back: an older claim for it may
+        stand there. The second time all is read: clocks may go astray without end.
+        """
+        partition = shelf.partition
+        again = partition in self._reread
+        self._anew[partition] = 0 if again else max(0, old_ms - MARGIN_MS)
+        self._reread.add(partition)
+        shelf.close(self._parts.now(), self._parts.release_wait_s)
 
     def _take(self, shelf: PartitionShelf, message: Message) -> None:
         now = self._parts.now()
@@ -192,11 +213,13 @@ class OrderPath:
         return [*witnesses, owner] if owner is not None else witnesses
 
     def _retire(self, partition: int) -> None:
-        """End an assignment; what it sent is watched until it is settled."""
+        """End an assignment; what it sent, if anything, is watched until settled."""
         shelf = self.shelves.pop(partition, None)
         if shelf is not None:
             shelf.end(self._parts.now())
-            self.witnesses.append(shelf)
+            if shelf.issued:
+                self.witnesses.append(shelf)
+            self._unfollow(partition)
 
     def _unfollow(self, partition: int) -> None:
         if not self._readers(partition):
@@ -227,8 +250,13 @@ class OrderPath:
             self._parts.send(entry.reply_to, -1, key, value, now, trail)
 
     def _release(self, partition: int) -> None:
+        """Let go of a partition, or begin it anew."""
         self._retire(partition)
-        self._group.release(self._parts.topic, partition)
+        from_ms = self._anew.pop(partition, None)
+        if from_ms is None:
+            self._group.release(self._parts.topic, partition)
+        else:
+            self._open(partition, from_ms)
 
     def _note(self, key: Key, moment: Moment) -> None:
         self.latency.note(key, moment, self._parts.now())

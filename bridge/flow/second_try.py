@@ -1,13 +1,30 @@
-"""The second time for a record of the order path that Kafka has failed for good."""
+"""What becomes of a record of the order path that Kafka has failed for good."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from bridge.core.model import Headers
+from bridge.edge.fates import Left
 from bridge.flow.outlet import Out
 
 SECOND = ("attempt", b"2")
+
+
+class Path(Protocol):
+    """The order path that a response belongs to."""
+
+    def not_delivered(self, partition: int, value: bytes) -> bool:
+        """Tell whether a response is written again, or not missed."""
+
+
+class Sender(Out, Protocol):
+    """What is needed of the producer."""
+
+    async def flush(self, timeout_s: float) -> Left:
+        """Wait for every record's fate; return what is left of them."""
 
 
 class Failure(Protocol):
@@ -45,3 +62,50 @@ def sent_again(failure: Failure, out: Out, now_ms: int) -> bool:
     topic, value, key = failure.topic, failure.value, failure.key
     out.send(topic, value, key, failure.partition, now_ms, [*headers, SECOND])
     return True
+
+
+class Failures:
+    """Sees that what failed is written again, and knows what was lost at the end.
+
+    Responses are their path's to write again, or not; all else has a second time.
+    """
+
+    def __init__(
+        self, paths: Mapping[str, Path], out: Sender, now_ms: Callable[[], int]
+    ) -> None:
+        """`paths` has the order path of each response topic."""
+        self._paths = paths
+        self._out = out
+        self._now_ms = now_ms
+        self._lost: Counter[str] = Counter()
+        self._lost_bytes = 0
+        self._over = False
+
+    def take(self, failure: Failure) -> bool:
+        """Take what has failed; tell whether it is lost."""
+        path = self._paths.get(failure.topic)
+        if path is None:
+            kept = sent_again(failure, self._out, self._now_ms())
+        else:  # which hears of it even when it writes nothing more
+            kept = path.not_delivered(failure.partition, failure.value)
+            kept = kept and not self._over
+        if not kept:
+            self._lost[failure.topic] += 1
+            self._lost_bytes += len(failure.key) + len(failure.value)
+        return not kept
+
+    def stopping(self) -> None:
+        """Forget what was lost so far: the log has told it, and the worker went on."""
+        self._lost.clear()
+        self._lost_bytes = 0
+
+    async def flush(self, limit_s: float) -> Left:
+        """Wait for Kafka a last time; return what it left, and what the stop lost.
+
+        The paths do not move any more, so they write nothing again.
+        """
+        self._over = True
+        left = await self._out.flush(limit_s)
+        by_topic = dict(Counter(left.by_topic) + self._lost)
+        messages = left.messages + self._lost.total()
+        return Left(messages, left.bytes + self._lost_bytes, by_topic)

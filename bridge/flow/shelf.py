@@ -59,6 +59,7 @@ class PartitionShelf:
         self.closing_until_ns: int | None = None
         self.ended = False
         self.ended_ns = 0
+        self.issued = False
         self._read = -1
         self._ways = ways
         self._acts: Mapping[type, Callable[[Any, Now], None]] = {
@@ -83,9 +84,10 @@ class PartitionShelf:
         """The journal has been read to its end as of the assignment."""
         self._do(self.claims.caught_up(now), now)
 
-    def not_delivered(self, entry: Entry, now: Now) -> None:
-        """A record of ours will never stand in the log."""
+    def not_delivered(self, entry: Entry, now: Now) -> bool:
+        """A record will never stand in the log; tell whether nothing is lost by it."""
         self._do(self.claims.lost(entry, now), now)
+        return self.claims.keeps(entry)
 
     # -- from the command topic
 
@@ -180,6 +182,7 @@ class PartitionShelf:
         if self._ways.dry_run:
             self.unsent(key, DRY_RUN, now)
         else:
+            self.issued = True
             self._ways.desks[key.account].issue(act, self, now)
 
     def _resolve(self, act: Resolve, now: Now) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from bridge.config.stop_rules import LEAVE_S, MARGIN_S
 from tests.chart.rendered import MINIMAL, ci_file
 from tests.support import helm
 
+KEPT_S = LEAVE_S + MARGIN_S
 COMMANDS = {"c": {"responses": "r", "accounts": ["desk-a"], "answer_timeout_ms": 15000}}
 
 # Values over those of ci/minimal-values.yaml -> a part of what helm says.
@@ -59,6 +61,21 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
     (
         {"settings": {"commands": COMMANDS}},
         "is less than the 35 that commands of c may wait for their answers",
+    ),
+    (
+        {
+            "settings": {
+                "kafka": {"flush_timeout_s": 5},
+                "stop": {"grace_seconds": 25},
+                "commands": COMMANDS,
+            }
+        },
+        (
+            "settings.stop.grace_seconds (25) leaves commands of c no time for their "
+            f"answers (answer_timeout_ms, 15 s), since a stop keeps {KEPT_S:g} s to "
+            f"leave Kafka in order; give at least {15 + KEPT_S:g}, or lower "
+            "answer_timeout_ms"
+        ),
     ),
     ({"settings": {"ownership": "static"}}, "each worker would run all subscriptions"),
     (

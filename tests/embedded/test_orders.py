@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import confluent_kafka as ck
+import pytest
 
 from bridge.config import Settings
 from bridge.core.codec import Codec
@@ -25,6 +26,7 @@ from bridge.core.envelopes import (
 from bridge.core.orders import Outcome, Phase, Trading
 from bridge.edge.consumer import read_range
 from bridge.edge.schemas import bundled
+from bridge.errors import Undelivered
 from tests.embedded.whole import Whole, whole
 from tests.support.running import Run, until
 
@@ -349,6 +351,59 @@ def test_a_stop_waits_for_the_answers_that_are_due(run: Run, tmp_path: Path) -> 
             assert result is not None
             assert result.evidence.name == "REPLY"
             assert committed(sender) == base + 1
+
+    run(story())
+
+
+def test_a_stop_tells_of_a_final_response_that_never_arrives(
+    run: Run, tmp_path: Path
+) -> None:
+    """It fails for the last time when its partition has gone: nobody writes it again.
+
+    A successor will look the order up; that this answer is gone must not pass for 0.
+    """
+
+    async def story() -> None:
+        async with trading(tmp_path) as (path, sender):
+            await sender.finals(1)
+            await path.finery.do("delay_reply", ms=200, method="add")
+            orders = path.workers[0]._orders
+            assert orders is not None
+            desk = orders.accounts["desk"].desk
+            sender.send("slow", "add", **await taking(sender, "BTC-USD"))
+            await until(lambda: desk.in_flight > 0, "sent")
+            path.kafka.fail_requests(PRODUCE, [POLICY_VIOLATION] * 10_000)
+            path.stop.set()
+            line = f"topic={RESPONSES} code=POLICY_VIOLATION lost=True"
+            await until(lambda: line in path.lines.getvalue(), "the loss")
+
+    with pytest.raises(Undelivered, match=f"1 records .*{RESPONSES}"):
+        run(story())
+
+
+def test_an_old_record_leaves_an_order_its_answer(run: Run, tmp_path: Path) -> None:
+    """The journal is read anew for it, but only when the order is through."""
+    patient = {TOPIC: {**ORDERS[TOPIC], "answer_timeout_ms": 5_000}}
+
+    async def story() -> None:
+        async with trading(tmp_path, patient) as (path, sender):
+            base = len(await sender.finals(1))
+            await path.finery.do("delay_reply", ms=500, method="add")
+            orders = path.workers[0]._orders
+            assert orders is not None
+            desk = orders.accounts["desk"].desk
+            sender.send("slow", "add", **await taking(sender, "BTC-USD"))
+            await until(lambda: desk.in_flight > 0, "sent")
+            sender.producer.produce(TOPIC, b"old", partition=0, timestamp=1)
+            sender.send("after", "positions")
+            finals = await sender.finals(base + 2)
+
+            assert told(finals[base]) == ("DONE", "FILLED")
+            assert told(finals[base + 2])[0] == "DONE"
+            result = finals[base].entry.result
+            assert result is not None
+            assert result.evidence.name == "REPLY"
+            assert len(orders.paths[TOPIC].witnesses) == 1
 
     run(story())
 

@@ -161,6 +161,22 @@ def test_a_rule_that_does_not_hold_says_where_and_what_to_do(
     assert words in found
 
 
+STOP: TREE = {"kafka": {"flush_timeout_s": 5}, "stop": {"grace_seconds": 12}}
+
+
+def test_the_grace_must_cover_every_answer(tmp_path: Path) -> None:
+    """A stop keeps 11 s for itself: what is left is less than a command may wait."""
+    found = problem(tmp_path, one(answer_timeout_ms=1_500), **STOP)
+
+    assert found == (
+        "stop.grace_seconds: 12 s leave commands of finery.commands no time for their "
+        "answers (answer_timeout_ms, 1.5 s), since a stop keeps 11 s to leave Kafka in "
+        "order; give at least 12.5, or lower commands.finery.commands.answer_timeout_ms"
+    )
+    assert loaded(tmp_path, one(answer_timeout_ms=1_000), **STOP).commands
+    assert not loaded(tmp_path, {}, **STOP).commands
+
+
 def test_the_shortest_settling_time_passes(tmp_path: Path) -> None:
     """Exactly time-out, venue and margin is enough."""
     assert loaded(tmp_path, one(settle_ms=6_100)).commands

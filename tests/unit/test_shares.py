@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,15 +14,20 @@ from bridge.app.destinations import Destination, Preparation, schemas_by_topic
 from bridge.app.parts import Parts
 from bridge.app.places import pacers
 from bridge.app.shares import Shares
+from bridge.app.stopping import Stopping
 from bridge.app.view import Running, Watcher
 from bridge.app.vitals import Vitals
 from bridge.config import load
 from bridge.core.codec import Codec
 from bridge.core.envelopes import Reader
 from bridge.core.health import Part, Step, View, alive, parts
+from bridge.core.model import Plan
+from bridge.core.ownership import partition_of
+from bridge.edge.fates import Place
 from bridge.edge.reader_thread import ReaderThread
 from bridge.edge.schemas import bundled
 from bridge.errors import BridgeError
+from bridge.flow.feed import Feed
 from tests.support.clock import ManualClock
 from tests.support.processes import settings_file
 from tests.support.running import Run
@@ -134,3 +140,120 @@ def test_the_threads_age_begins_with_the_thread(
         return ages
 
     assert run(story()) == [0.0]
+
+
+# -- a stop in the midst of a handover
+
+SHARE = partition_of("rates", "value:BRTI", 24)
+
+
+class Still:
+    """A feed that ends as soon as it is told to."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+
+
+class SlowKafka:
+    """A producer that knows the fate of no record before a test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[Collection[Place]] = []
+        self.known = asyncio.Event()
+
+    async def settled(self, places: Collection[Place], _patience: object) -> bool:
+        self.asked.append(places)
+        if places:
+            await self.known.wait()
+        return True
+
+
+class Group:
+    """What a worker tells its group, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def taken(self, message: object) -> None:
+        raise AssertionError(message)
+
+    def release(self, topic: str, partition: int) -> None:
+        assert topic == "assignment"
+        self.told.append(f"release {partition}")
+
+    async def close(self) -> None:
+        self.told.append("close")
+
+
+class Handover(Stage):
+    """A worker of a group that has one share and is asked to give it away."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "group")
+        self.kafka, self.group = SlowKafka(), Group()
+        self.parts.producer = self.kafka  # type: ignore[assignment]
+        self.shares._group = self.group  # type: ignore[assignment]
+        make: Callable[[Plan], Feed] = lambda plan: cast("Feed", Still(plan))  # noqa: E731
+        self.shares.fleet._make = make
+        assert self.shares.member is not None
+        self.member = self.shares.member
+        self.member.attach(self.group)
+        self.member.on_assigned("assignment", SHARE, None)
+        self.places = self.parts.places(self.shares.ownership.plans([SHARE]))
+
+    async def begin(self) -> None:
+        """Give the share away as far as Kafka's silence lets it."""
+        self.member.on_revoked("assignment", SHARE)
+        await self.clock.advance(0.1)
+        assert self.shares.ownership.held == {}
+
+    async def stop(self) -> asyncio.Task[None]:
+        stopping = Stopping(self.parts.settings, self.clock)
+        stopping.set()
+        closing = asyncio.ensure_future(self.shares.close(stopping))
+        await self.clock.advance(0.1)
+        return closing
+
+
+def test_a_stop_waits_for_the_records_of_a_share_that_is_being_given(
+    run: Run, tmp_path: Path
+) -> None:
+    """Leaving the group lets it go: its next owner would begin before them."""
+
+    async def story() -> None:
+        stage = Handover(tmp_path)
+        await stage.begin()
+        closing = await stage.stop()
+        assert stage.group.told == []
+        assert stage.places
+        assert stage.kafka.asked == [stage.places, stage.places]
+        stage.kafka.known.set()
+        await closing
+        assert stage.group.told == [f"release {SHARE}", "close"]
+
+    run(story())
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_stop_does_not_wait_for_what_has_gone_already(
+    run: Run, tmp_path: Path, *, lost: bool
+) -> None:
+    """A share that was released, or lost on its way out, is somebody else's."""
+
+    async def story() -> None:
+        stage = Handover(tmp_path)
+        await stage.begin()
+        if lost:
+            stage.member.on_lost("assignment", SHARE)
+        else:
+            stage.kafka.known.set()
+            await stage.clock.advance(0.1)
+        assert stage.member.leaving == set()
+        await (await stage.stop())
+        assert stage.kafka.asked == [stage.places, set()]
+        assert stage.group.told[-1] == "close"
+
+    run(story())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from bridge.app.stopping import LEAST_S, LEAVE_S, MARGIN_S, Stopping
+from bridge.app.stopping import LEAST_S, Stopping
 from bridge.config import load
+from bridge.config.stop_rules import LEAVE_S, MARGIN_S
 from tests.support.clock import ManualClock
+from tests.support.processes import settings_file
 from tests.support.running import Run
 
 GRACE_S, FLUSH_S = 30.0, 20.0
@@ -67,6 +71,27 @@ def test_a_handover_leaves_time_for_leaving(
     stopping.set()
     clock.step(passed_s)
     assert stopping.handover_s() == pytest.approx(handover_s)
+
+
+def test_the_shortest_grace_waits_for_every_answer(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    """What the settings let pass, no stop cuts short."""
+    answer_s, flush_s = 4.5, 5.0
+    commands = {
+        "responses": "r",
+        "accounts": ["desk"],
+        "answer_timeout_ms": answer_s * 1000,
+    }
+    tree = {
+        "kafka": {"bootstrap_servers": "127.0.0.1:9092", "flush_timeout_s": flush_s},
+        "finery": {"desk": {}},
+        "commands": {"c": commands},
+        "stop": {"grace_seconds": answer_s + LEAVE_S + MARGIN_S},
+    }
+    stopping = Stopping(load(settings_file(tmp_path, tree), {}, venues=False), clock)
+    stopping.set()
+    assert stopping.handover_s() == pytest.approx(answer_s)
 
 
 def test_without_an_order_all_is_left(stopping: Stopping, clock: ManualClock) -> None:

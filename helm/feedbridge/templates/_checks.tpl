@@ -22,6 +22,9 @@
 {{- end -}}
 {{- range $topic, $part := (default (dict) $settings.commands) -}}
 {{- $answer := divf (include "feedbridge.setting" (dict "settings" $part "path" "answer_timeout_ms" "default" "5000") | float64) 1000 -}}
+{{- if lt $grace (addf $answer 11) -}}
+{{- fail (printf "settings.stop.grace_seconds (%v) leaves commands of %s no time for their answers (answer_timeout_ms, %v s), since a stop keeps 11 s to leave Kafka in order; give at least %v, or lower answer_timeout_ms" $grace $topic $answer (addf $answer 11)) -}}
+{{- end -}}
 {{- if lt $grace (addf $flush $answer) -}}
 {{- fail (printf "settings.stop.grace_seconds (%v) is less than the %v that commands of %s may wait for their answers (answer_timeout_ms) and the flush that follows (settings.kafka.flush_timeout_s) takes; give at least %v" $grace (addf $flush $answer) $topic (addf $flush $answer)) -}}
 {{- end -}}

@@ -303,6 +303,108 @@ def test_the_journal_is_read_anew_from_before_an_old_command() -> None:
     assert stage.sync() == [("CLAIMED", 100)]
 
 
+def test_an_old_command_takes_no_answer_from_an_order_on_its_way() -> None:
+    """The journal is read anew only when the order has its final record."""
+    stage = Stage().ordered()
+    stage.commands(101, at_ms=stage.ms - WINDOW_MS - 1)
+    stage.pass_s(0.1)
+    assert len(stage.journal.followed) == 1
+    stage.desk.answer(0, stage.clock.now())
+    assert [entry.result for entry in stage.sent] == [DONE]
+    assert stage.sync() == [("FINAL", 100)]
+    stage.pass_s(0.1)
+    assert (len(stage.journal.followed), stage.group.released) == (2, [])
+    stage.path.on_caught_up(RESPONSES, 0)
+    assert stage.group.started == [100, 101]
+
+
+def test_an_order_without_an_answer_holds_an_old_command_up_for_a_while() -> None:
+    """Then it is a successor's, as it would be at a release."""
+    stage = Stage().ordered()
+    stage.commands(101, at_ms=stage.ms - WINDOW_MS - 1)
+    stage.pass_s(WAIT_S - 0.1)
+    assert len(stage.journal.followed) == 1
+    stage.pass_s(0.2)
+    assert (len(stage.journal.followed), len(stage.path.witnesses)) == (2, 1)
+
+
+def _deliver(stage: Stage, times: dict[int, int]) -> None:
+    """Hand over every command from where the group was told to start, again and again.
+
+    The venue answers whatever reaches it.
+    """
+    answered = 0
+    for _ in range(10 * len(times)):
+        followed, start = len(stage.journal.followed), stage.group.started[-1]
+        for offset in [o for o in times if start is None or o >= start]:
+            stage.commands(offset, at_ms=times[offset])
+        while stage.sent:
+            stage.sync()
+            for number in range(answered, len(stage.desk.issued)):
+                stage.desk.answer(number, stage.clock.now())
+                answered = number + 1
+        stage.pass_s(0.1)
+        if len(stage.journal.followed) == followed:
+            return
+        for index in range(len(stage.log)):
+            message = Message(RESPONSES, 0, index, b"", b"%d" % index, 0, ())
+            stage.path.on_entries([message])
+        stage.path.on_caught_up(RESPONSES, 0)
+
+
+def test_ever_older_commands_open_the_journal_twice_at_most() -> None:
+    """A shelf that has sent something keeps its window for long: few may be left."""
+    stage = Stage().owning(100)
+    first_ms = stage.ms - WINDOW_MS - 1
+    times = {100 + n: first_ms - n * 120_000 for n in range(50)}
+    _deliver(stage, times)
+    finals = [e.command_offset for e in stage.log if e.phase is Phase.FINAL]
+    assert sorted(finals) == list(times)
+    _, (_, once_ms), *anew = stage.journal.followed
+    assert once_ms is not None
+    assert once_ms > 0
+    assert anew == [(0, 0)]
+    assert len(stage.path.witnesses) <= 1
+
+
+def test_another_assignment_reads_a_part_of_the_journal_again() -> None:
+    stage = Stage().owning()
+    for _ in range(2):
+        stage.path.on_revoked(TOPIC, 0)
+        stage.owning().commands(100, at_ms=stage.ms - WINDOW_MS - 1)
+        assert stage.journal.followed[-1][1] != 0
+    assert stage.path.witnesses == []
+
+
+@pytest.mark.parametrize("way", ["revoked", "stopped", "lost"])
+def test_a_partition_that_goes_is_not_opened_anew(way: str) -> None:
+    """Whatever old command waits for it: that is the successor's."""
+    stage = Stage().ordered()
+    stage.commands(101, at_ms=0)
+    if way == "revoked":
+        stage.path.on_revoked(TOPIC, 0)
+    elif way == "stopped":
+        stage.path.close()
+    else:
+        stage.path.on_lost(TOPIC, 0)
+    stage.pass_s(WAIT_S + 0.1)
+    assert len(stage.journal.followed) == 1
+    assert stage.path.shelves == {}
+    assert stage.group.released == ([] if way == "lost" else [0])
+
+
+def test_a_journal_that_breaks_while_it_is_about_to_be_read_anew() -> None:
+    """It is read once, from before the old command."""
+    stage = Stage().ordered()
+    old_ms = stage.ms - WINDOW_MS - 1
+    stage.commands(101, at_ms=old_ms)
+    stage.path.on_broken(RESPONSES, 0, "retention")
+    stage.pass_s(WAIT_S + 0.1)
+    _, (_, again_ms) = stage.journal.followed
+    assert again_ms is not None
+    assert again_ms < old_ms
+
+
 def test_nothing_is_sent_after_a_record_that_nobody_can_read() -> None:
     """It may be a claim: the worker ends, and its own claims come to nothing."""
     stage = Stage().owning()
@@ -347,6 +449,52 @@ def test_a_correction_that_kafka_has_not_taken_is_written_again() -> None:
     stage.path.not_delivered(0, value)
     stage.pass_s(0.1)
     assert [entry.phase for entry in stage.sent] == [Phase.CORRECTION]
+
+
+# -- what Kafka has failed
+
+
+def _appended(stage: Stage) -> bytes:
+    """Take away what was written last: it never comes to the log."""
+    return b"%d" % stage.log.index(stage.sent.pop())
+
+
+def test_a_final_record_that_failed_is_written_again_by_its_owner() -> None:
+    stage = Stage().ordered()
+    stage.desk.answer(0, stage.clock.now())
+    assert stage.path.not_delivered(0, _appended(stage))
+    stage.pass_s(0.1)
+    assert stage.sync() == [("FINAL", 100)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_final_record_that_fails_after_its_assignment_is_lost(*, again: bool) -> None:
+    """No witness writes it, nor a shelf of another assignment."""
+    stage = Stage().ordered()
+    stage.desk.answer(0, stage.clock.now())
+    stage.path.on_lost(TOPIC, 0)
+    if again:
+        stage.owning()
+    assert not stage.path.not_delivered(0, _appended(stage))
+    stage.pass_s(LIMITS.append_retry_ms / 1000 + 1)
+    assert stage.sent == []
+
+
+def test_a_final_record_that_is_in_the_log_for_all_that_is_not_lost() -> None:
+    """Nor one whose command somebody else has finished."""
+    stage = Stage().ordered()
+    stage.desk.answer(0, stage.clock.now())
+    stage.path.on_lost(TOPIC, 0)
+    value = _appended(stage)
+    stage.entry(value)
+    assert stage.path.not_delivered(0, value)
+
+
+def test_a_correction_that_failed_is_not_lost() -> None:
+    """It is the one thing that a witness writes."""
+    stage = Stage()
+    assert _corrected(stage) == [("CORRECTION", 100)]
+    assert stage.path.not_delivered(0, _appended(stage))
 
 
 # -- an account that is gone
