@@ -20,7 +20,7 @@ from bridge.venues import VENUES
 from bridge.venues.base import Source
 
 RETRY_S = 5.0
-LOOK_S = 10.0  # a topic that was missing may have been made
+LOOK_S = 10.0  # a topic that was missing may have been made, or a schema registered
 
 
 class Wishes:
@@ -59,7 +59,7 @@ class Wishes:
             self._note,
             parts.clock,
         )
-        self._homeless: dict[str, str] = {}
+        self._unsettled = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -98,18 +98,25 @@ class Wishes:
                 if self._follow.failure is not None:
                     self._failed(self._follow.failure)
                     return
-                if self._dirty.is_set() or self._homeless:
-                    self._dirty.clear()
-                    await self._resolve()
-                    self._changed()
+                if self._dirty.is_set() or self._unsettled:
+                    await self._look()
         except Exception as error:  # noqa: BLE001 - nobody waits for this task
             self._failed(named("wishes", error))
+
+    async def _look(self) -> None:
+        """Resolve anew; without a new record, tell only if something changed."""
+        asked, before = self._dirty.is_set(), self.sources
+        self._dirty.clear()
+        await self._resolve()
+        if asked or self.sources != before:
+            self._changed()
 
     async def _resolve(self) -> None:
         """Merge settings and topic; what cannot be served is left out and told."""
         found = await self._read(dict(self._follow.values))
-        sources, self._homeless = await self._housed(found.sources)
-        self._tell(found.problems | self._homeless)
+        sources, homeless = await self._housed(found.sources)
+        self._unsettled = bool(homeless or found.unread)
+        self._tell(found.problems | homeless)
         self.sources = sources
 
     async def _read(self, values: Mapping[bytes, bytes]) -> Resolved:

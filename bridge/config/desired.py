@@ -44,12 +44,14 @@ class Resolved(NamedTuple):
     """What is wanted now, the records that could be read, and what was left out.
 
     `records` and `problems` are by key, "<source>/<name>"; a problem is a sentence, and
-    its record counts as if it were not there.
+    its record counts as if it were not there. `unread` are the keys of problems that
+    may be none at another look: a registry may have a schema later, or was wrong.
     """
 
     sources: list[Source]
     records: dict[str, Desired]
     problems: dict[str, str]
+    unread: frozenset[str]
 
 
 def resolve(
@@ -70,6 +72,7 @@ def resolve(
     records: dict[str, Desired] = {}
     changes: dict[str, Change] = {}
     problems: dict[str, str] = {}
+    unread: set[str] = set()
     for raw, value in values.items():
         key = raw.decode("utf-8", "backslashreplace")
         try:
@@ -77,8 +80,11 @@ def resolve(
             changes[key] = _change(venues.get(record.source), record)
         except ConfigError as error:
             problems[key] = f"{key}: {'; '.join(error.problems)}"
+            if isinstance(error.__cause__, SchemaError):
+                unread.add(key)
     now = merged(sources, changes, lambda plans: _plan_problems(settings, plans))
-    return Resolved(now.sources, records, problems | now.left_out)
+    left_out = problems | now.left_out
+    return Resolved(now.sources, records, left_out, frozenset(unread))
 
 
 def _record(key: str, value: bytes, reader: Reader) -> Desired:

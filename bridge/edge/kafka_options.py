@@ -97,6 +97,14 @@ PRODUCER = {
     "log.connection.close": "false",
 }
 
+# librdkafka holds a property under all its names, and takes the last one given. These
+# have two, and are set by us; those of KEPT can have no other value under either.
+SAME = {
+    "compression.codec": "compression.type",
+    "message.timeout.ms": "delivery.timeout.ms",
+    "queue.buffering.max.ms": "linger.ms",
+}
+
 # Only for producers; other clients would warn that they ignore them.
 PRODUCER_ONLY = frozenset(PRODUCER) - {
     "socket.timeout.ms",
@@ -160,8 +168,13 @@ def refusal(error: ck.KafkaException) -> ConfigError:
 
 
 def _texts(options: Options) -> dict[str, str]:
-    """Write values as librdkafka reads them: booleans in small letters."""
+    """Write values as librdkafka reads them: booleans in small letters.
+
+    Each of SAME gets the one name, under which a value wins over the other name's.
+    """
+    renamed = {SAME[name]: value for name, value in options.items() if name in SAME}
+    named = {name: value for name, value in options.items() if name not in SAME}
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in options.items()
+        for name, value in (renamed | named).items()
     }

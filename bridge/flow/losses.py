@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from bridge.core.model import Now, Plan
 from bridge.flow.connection import Connection, Log
-from bridge.flow.outlet import FeedStates
+from bridge.flow.outlet import FeedStates, state_key
 
 AGAIN_NS = 1_000_000_000
 
@@ -102,12 +102,17 @@ class Losses:
                 self._tell("lost_unannounced", loss, count)
 
     def _send_states_again(self, now: Now) -> None:
-        """Kafka may refuse them again at once, so not more often than once a second."""
+        """Kafka may refuse them again at once, so not more often than once a second.
+
+        What runs here no more is left to the worker that has it.
+        """
         refused, self._refused = self._refused, Counter()
         self._again_ns = now.mono_ns + AGAIN_NS
         for code, count in sorted(refused.items()):
             self._log("feed_state_lost", level="warning", count=count, code=code)
-        self._states().send_again()
+        running = {state_key(source, name) for source, name in self._awaited()}
+        for key in self._states().send_again(running):
+            self._log("feed_state_given_up", level="warning", key=key.decode())
 
     def _origin(self, failure: Failure) -> tuple[str, str, str]:
         if failure.topic == self._dead_letter_topic:

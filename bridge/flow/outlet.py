@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple, Protocol
 
 from bridge.core.model import (
@@ -11,6 +11,8 @@ from bridge.core.model import (
     Headers,
     Mark,
     Plan,
+    Reason,
+    State,
     Subscription,
     Unreadable,
 )
@@ -94,6 +96,14 @@ class DeadLetters:
             )
 
 
+class _Sent(NamedTuple):
+    """A state as it was sent; `last`: no other worker writes one after it."""
+
+    value: bytes
+    timestamp_ms: int
+    last: bool
+
+
 class FeedStates:
     """Writes the last boundary of every subscription to the compacted state topic."""
 
@@ -111,13 +121,24 @@ class FeedStates:
         self._place = place
         self._encode = encode
         self._worker = worker
-        self._last: dict[bytes, tuple[bytes, int]] = {}
+        self._newest: dict[bytes, _Sent] = {}
         self._missing: set[bytes] = set()
 
-    def write(self, lane: Lane, connection: str, mark: Mark, written_ns: int) -> None:
-        """Publish the boundary that `lane` has just written."""
+    def write(
+        self,
+        lane: Lane,
+        connection: str,
+        mark: Mark,
+        written_ns: int,
+        *,
+        shared: bool = True,
+    ) -> None:
+        """Publish the boundary that `lane` has just written.
+
+        `shared` tells whether another worker may have the subscription later.
+        """
         subscription = lane.subscription
-        key = _state_key(subscription)
+        key = state_key(subscription.source, subscription.name)
         value = self._encode(
             (
                 subscription.source,
@@ -131,32 +152,41 @@ class FeedStates:
                 (int(mark.state), str(mark.reason), mark.detail, mark.lost),
             )
         )
-        self._last[key] = (value, written_ns // 1_000_000)
+        over = mark.state is State.ENDED and mark.reason is not Reason.MOVED
+        last = over or not shared
+        self._newest[key] = _Sent(value, written_ns // 1_000_000, last)
         self._send(key)
 
     def place(self, subscription: Subscription) -> tuple[str, int]:
         """Return the topic and the partition where a subscription's states lie."""
-        return self.topic, self._place(_state_key(subscription))
+        key = state_key(subscription.source, subscription.name)
+        return self.topic, self._place(key)
 
     def failed(self, key: bytes, value: bytes) -> None:
         """Keep what did not arrive for `send_again`, unless a newer one replaced it."""
-        if key in self._last and self._last[key][0] == value:
+        if key in self._newest and self._newest[key].value == value:
             self._missing.add(key)
 
-    def send_again(self) -> None:
-        """Send what is missing."""
+    def send_again(self, running: Container[bytes]) -> list[bytes]:
+        """Send what is missing; return the keys of what another worker may write now.
+
+        Those are given up: Kafka would keep our old state over that worker's.
+        """
         missing, self._missing = self._missing, set()
-        for key in sorted(missing):
+        kept = {key for key in missing if key in running or self._newest[key].last}
+        for key in sorted(kept):
             self._send(key)
+        return sorted(missing - kept)
 
     def _send(self, key: bytes) -> None:
-        value, timestamp_ms = self._last[key]
+        value, timestamp_ms, _ = self._newest[key]
         place = self._place(key)
         self._out.send_watched(self.topic, value, key, place, timestamp_ms)
 
 
-def _state_key(subscription: Subscription) -> bytes:
-    return f"{subscription.source}/{subscription.name}".encode()
+def state_key(source: str, name: str) -> bytes:
+    """Return the key of a subscription's states."""
+    return f"{source}/{name}".encode()
 
 
 class Sinks(NamedTuple):
@@ -207,7 +237,9 @@ class Outlet:
         value = lane.mark(written_ns // 1000, Action.BOUNDARY, event)
         at_ms = written_ns // 1_000_000
         self._send_watched(lane.topic, value, lane.key, lane.partition, at_ms)
-        self._states.write(lane, self.connection, event, written_ns)
+        # An order connection has nothing bound, and is never another worker's.
+        shared = bool(self.plan.bindings)
+        self._states.write(lane, self.connection, event, written_ns, shared=shared)
         self._ledger.marks += 1
         self._ledger.tallies.marked(self.plan.source, lane.subscription.name, event)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -23,14 +25,18 @@ from bridge.core.envelopes import (
     Reader,
     desired_writer,
 )
+from bridge.edge.known_schemas import REFUSED_NS, KnownSchemas
 from bridge.edge.schemas import bundled
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, SchemaError
 from tests.support.clock import ManualClock
 from tests.support.running import Run, until
 
 SCHEMAS = bundled()
 CODEC = Codec(SCHEMAS)
 WRITE = desired_writer(CODEC, CODEC.single_object_header(SUBSCRIPTION))
+# As another version writes them: the schema of this id has to be looked up.
+FOREIGN = 9
+WRITE_FOREIGN = desired_writer(CODEC, b"\x00" + FOREIGN.to_bytes(4, "big"))
 
 
 class Topic:
@@ -45,10 +51,10 @@ class Topic:
         self._changed = args[2]
         return self
 
-    def put(self, name: str) -> None:
+    def put(self, name: str, write: Callable[[Desired], bytes] = WRITE) -> None:
         """Ask for a subscription of the desk."""
         wish = Desired(source="desk", subscription=name, state=DesiredState.WANTED)
-        self.values[wish.key.encode()] = value = WRITE(wish)
+        self.values[wish.key.encode()] = value = write(wish)
         self._changed(wish.key.encode(), value)
 
     async def open(self, partitions: int) -> None:
@@ -74,6 +80,23 @@ class Brokers:
         return {name: 1 for name in names if name not in self.without}
 
 
+class Registry:
+    """Has no schema at first, or is none; from the second question on it has it."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def schema(self, schema_id: int) -> Mapping[str, Any]:
+        self.asked.append(schema_id)
+        if len(self.asked) == 1:
+            raise SchemaError("it does not answer like a schema registry: HTTP 404")
+        schema: Mapping[str, Any] = json.loads(SCHEMAS[SUBSCRIPTION])
+        return schema
+
+    def close(self) -> None:
+        """Need nothing."""
+
+
 class Stage:
     """Makes the wishes of one worker after the other, over one topic."""
 
@@ -81,6 +104,7 @@ class Stage:
         self.topic, self.brokers, self.clock = Topic(), Brokers(), ManualClock()
         self.failed: list[BridgeError] = []
         self.changes = 0
+        self.reader = Reader(CODEC)
         self._path = folder / "settings.yaml"
         self.file("finery: {desk: {subscriptions: [book.tradable:BTC-USD]}}")
         monkeypatch.setattr(wishes, "Follow", self.topic)
@@ -103,7 +127,7 @@ class Stage:
         made = Wishes(
             cast("Parts", parts),
             preparation,
-            Reader(CODEC),
+            self.reader,
             self._on_change,
             self.failed.append,
         )
@@ -173,6 +197,43 @@ def test_what_each_connection_writes_needs_its_topic_too(
         await held.close()
 
     run(work())
+
+
+def test_a_wrong_answer_of_the_registry_is_not_the_last_word(
+    run: Run, stage: Stage
+) -> None:
+    """What was left out for it runs once the schema is there, without a new record."""
+
+    async def work() -> None:
+        registry = Registry()
+        known = KnownSchemas({}, lambda: registry, stage.clock)
+        stage.reader = Reader(CODEC, known.fetch)
+        held = await stage.open()
+        stage.topic.put("orders")
+        await until(lambda: "orders" in names(held), "the subscription")
+
+        stage.topic.put("orders", WRITE_FOREIGN)
+        await until(lambda: "orders" not in names(held), "the end")
+        assert "HTTP 404" in held.problems["desk/orders"]
+        changes = stage.changes
+        for _ in range(round(REFUSED_NS / 1e9 / wishes.LOOK_S) - 1):
+            await look(stage)
+        assert registry.asked == [FOREIGN]
+        assert stage.changes == changes
+
+        while "orders" not in names(held):
+            await look(stage)
+        assert registry.asked == [FOREIGN, FOREIGN]
+        assert not held.problems
+        await held.close()
+
+    run(work())
+
+
+async def look(stage: Stage) -> None:
+    """Let the time between two looks pass, and what a look does in a thread."""
+    await stage.clock.advance(wishes.LOOK_S)
+    await asyncio.sleep(0.05)
 
 
 def test_an_unexpected_end_is_told(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from bridge.core.model import Mark, Reason, State
+from bridge.core.model import Binding, Mark, Plan, Reason, State
 from bridge.flow.losses import Losses
 from tests.unit.flow.fakes import (
     PLAN,
@@ -16,6 +16,11 @@ from tests.unit.flow.fakes import (
     ScriptedSession,
     World,
 )
+
+BOUND = Binding(name="book.tradable:BTC-USD", request={}, channels=(1,))
+SHARE = msgspec.structs.replace(PLAN, bindings=(BOUND,))
+ORDERS = msgspec.structs.replace(PLAN, name="orders@w1", bindings=())
+KEY = "desk/book.tradable:BTC-USD"
 
 
 class Failed(NamedTuple):
@@ -125,6 +130,7 @@ def test_a_lost_dead_letter_is_a_gap_of_its_origin() -> None:
 def test_a_lost_feed_state_is_sent_again() -> None:
     """The newest state of a subscription is repeated, not announced as a gap."""
     world, session, losses = losing()
+    losses.plans = lambda: [PLAN]
     states = losses._states()
     join(world, session)
     connection = next(iter(world.connections))
@@ -145,6 +151,7 @@ def test_a_lost_feed_state_is_sent_again() -> None:
 def test_a_feed_state_that_is_refused_at_once_is_sent_once_a_second() -> None:
     """Kafka may refuse for good: a topic is gone, a right was withdrawn."""
     world, session, losses = losing()
+    losses.plans = lambda: [PLAN]
     join(world, session)
     lane = next(iter(world.connections)).outlet.lanes[1]
     losses._states().write(lane, "conn-1", Mark(1, State.LIVE, Reason.SNAPSHOT), 1_000)
@@ -157,3 +164,35 @@ def test_a_feed_state_that_is_refused_at_once_is_sent_once_a_second() -> None:
     assert world.kafka.sent.count(sent) == 3
     told = [facts for event, facts in world.logged if event == "feed_state_lost"]
     assert [one["count"] for one in told] == [1, 50]
+
+
+@pytest.mark.parametrize(
+    ("plan", "mark", "runs", "times"),
+    [
+        (SHARE, Mark(1, State.LIVE, Reason.SNAPSHOT), True, 2),
+        (SHARE, Mark(1, State.LIVE, Reason.SNAPSHOT), False, 1),
+        (SHARE, Mark(1, State.ENDED, Reason.MOVED), False, 1),
+        (SHARE, Mark(1, State.ENDED, Reason.UNSUBSCRIBED), False, 2),
+        (SHARE, Mark(1, State.ENDED, Reason.STOPPED), False, 2),
+        (ORDERS, Mark(1, State.LIVE, Reason.CONNECTED), False, 2),
+    ],
+)
+def test_a_lost_feed_state_of_what_has_another_writer_is_not_sent_again(
+    plan: Plan, mark: Mark, times: int, *, runs: bool
+) -> None:
+    """The other worker's newer state would lie below it, for as long as that holds."""
+    world, session, losses = losing()
+    losses.plans = lambda: [SHARE]
+    outlet = world.connection(plan, session).outlet
+    outlet._states = losses._states()
+    outlet.mark(mark, 1_000)
+    sent = world.kafka.sent[-1]
+    losses.failed(Failed("states", sent[2], sent[1]))
+    losses.plans = lambda: [SHARE] if runs else []
+    for _ in range(3):
+        world.clock.step(1.0)
+        losses.drain(world.clock.now())
+
+    assert world.kafka.sent.count(sent) == times
+    told = [facts for event, facts in world.logged if event == "feed_state_given_up"]
+    assert told == ([] if times > 1 else [{"level": "warning", "key": KEY}])
