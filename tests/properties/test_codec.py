@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.core.avro_check import Standard, to_datum
-from bridge.core.avro_decoder import _without_times
 from bridge.core.avro_encoder import compile_whole, feed_layout
+from bridge.core.avro_foreign import _bare
 from bridge.core.avro_schema import (
     Array,
     Boolean,
@@ -181,7 +181,7 @@ def _untagged(datum: Any) -> Any:
 
 def _apache(name: str, body: bytes) -> object:
     """Read with the `avro` package, which turns times beyond its years into errors."""
-    plain = json.dumps(_without_times(load(bundled()[name])))
+    plain = json.dumps(_bare(load(bundled()[name]), {"decimal"}))
     stream = io.BytesIO(body)
     reader = avro.io.DatumReader(avro.schema.parse(plain))
     record = reader.read(avro.io.BinaryDecoder(stream))
