@@ -11,7 +11,7 @@ from bridge.app.stopping import Stopping
 from bridge.app.wishes import Wishes
 from bridge.core.envelopes import Reader
 from bridge.core.model import Plan, Reason
-from bridge.edge.fates import Patience
+from bridge.edge.fates import Left, Patience
 from bridge.edge.group import Group, Membership, Progress
 from bridge.edge.kafka_options import KafkaClient, Options
 from bridge.errors import BridgeError
@@ -93,6 +93,7 @@ class Shares:
 
         Leaving lets go of what is being given away, too, so that is waited for as well.
         """
+        self._parts.losses.stopping()
         shares = set(self.ownership.held)
         if self.member is not None:
             self.member.leave()
@@ -103,6 +104,10 @@ class Shares:
         if self._group is not None:
             await self._group.close()
         await self.wishes.close()
+
+    async def flush(self, limit_s: float) -> Left:
+        """Give Kafka a last chance; return what is not there, and never will be."""
+        return self._parts.losses.close(await self._parts.producer.flush(limit_s))
 
     def clients(self, options: dict[str, str]) -> list[tuple[KafkaClient, Options]]:
         """Return each Kafka client with what it is to have of `options`."""

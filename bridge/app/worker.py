@@ -60,6 +60,7 @@ class Worker:
         self._orders: OrderPaths | None = None
         self._desks: list[Feed] = []
         self._fatal: BridgeError | None = None
+        self._left: list[str] = []
         self._halt = Stopping(settings, self._clock)
         self._http = http or Http(enabled=False)
         self._waits_for = ""
@@ -88,11 +89,14 @@ class Worker:
             return 0
         self._parts = parts
         await self._serve(stop)
-        await self._guard("flush", self._flush(parts.producer.flush))
+        if self._shares is not None:
+            await self._guard("flush", self._flush(self._shares.flush))
         if self._orders is not None:
             await self._guard("flush", self._flush(self._orders.flush))
         if self._fatal is not None:
             raise self._fatal
+        if self._left:
+            raise Undelivered("; ".join(self._left))
         self._log("stopped", ledger=parts.ledger.as_dict())
         return 0
 
@@ -258,8 +262,8 @@ class Worker:
     async def _flush(self, flush: Callable[[float], Awaitable[Left]]) -> None:
         limit_s = self._halt.flush_s()
         left = await flush(limit_s)
-        if left.messages and self._fatal is None:
-            self._fatal = Undelivered(
+        if left.messages:
+            self._left.append(
                 f"{left.messages} records ({left.bytes} bytes) were not delivered "
                 f"within {limit_s:.1f} s: {left.by_topic}"
             )

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from bridge.core.model import Now, Plan
+from bridge.edge.fates import Left
 from bridge.flow.connection import Connection, Log
+from bridge.flow.lost import Lost
 from bridge.flow.outlet import FeedStates, state_key
 
 AGAIN_NS = 1_000_000_000
@@ -76,6 +78,7 @@ class Losses:
         self._refused: Counter[str] = Counter()
         self._again_ns = 0
         self._waiting: Counter[Loss] = Counter()
+        self._lost = Lost()
 
     def failed(self, failure: Failure) -> None:
         """Note one undelivered record; safe inside a delivery report."""
@@ -84,6 +87,7 @@ class Losses:
             self._states().failed(failure.key, failure.value)
             self._refused[failure.code] += 1
             return
+        self._lost.add(failure.topic, failure.key, failure.value)
         self._waiting[Loss(*self._origin(failure), failure.code)] += 1
 
     def drain(self, now: Now) -> None:
@@ -100,6 +104,19 @@ class Losses:
                 self._waiting[loss] += count
             else:
                 self._tell("lost_unannounced", loss, count)
+
+    def stopping(self) -> None:
+        """Count from here on what the stop loses."""
+        self._lost.begin()
+
+    def close(self, left: Left) -> Left:
+        """Tell what nobody announces any more; return it with what a flush has left."""
+        for loss, count in self._waiting.items():
+            self._tell("lost_unannounced", loss, count)
+        for key, value in self._states().missing.items():
+            self._lost.add(self._states().topic, key, value)
+            self._log("feed_state_given_up", level="warning", key=key.decode())
+        return self._lost.beside(left)
 
     def _send_states_again(self, now: Now) -> None:
         """Kafka may refuse them again at once, so not more often than once a second.

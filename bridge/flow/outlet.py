@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple, Protocol
 
 from bridge.core.model import (
@@ -166,6 +166,11 @@ class FeedStates:
         """Keep what did not arrive for `send_again`, unless a newer one replaced it."""
         if key in self._newest and self._newest[key].value == value:
             self._missing.add(key)
+
+    @property
+    def missing(self) -> Mapping[bytes, bytes]:
+        """Return the states that did not arrive and were not sent again, by key."""
+        return {key: self._newest[key].value for key in sorted(self._missing)}
 
     def send_again(self, running: Container[bytes]) -> list[bytes]:
         """Send what is missing; return the keys of what another worker may write now.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from bridge.core.model import Headers
 from bridge.edge.fates import Left
+from bridge.flow.lost import Lost
 from bridge.flow.outlet import Out
 
 SECOND = ("attempt", b"2")
@@ -77,8 +77,7 @@ class Failures:
         self._paths = paths
         self._out = out
         self._now_ms = now_ms
-        self._lost: Counter[str] = Counter()
-        self._lost_bytes = 0
+        self._lost = Lost()
         self._over = False
 
     def take(self, failure: Failure) -> bool:
@@ -90,14 +89,12 @@ class Failures:
             kept = path.not_delivered(failure.partition, failure.value)
             kept = kept and not self._over
         if not kept:
-            self._lost[failure.topic] += 1
-            self._lost_bytes += len(failure.key) + len(failure.value)
+            self._lost.add(failure.topic, failure.key, failure.value)
         return not kept
 
     def stopping(self) -> None:
-        """Forget what was lost so far: the log has told it, and the worker went on."""
-        self._lost.clear()
-        self._lost_bytes = 0
+        """Count from here on what the stop loses."""
+        self._lost.begin()
 
     async def flush(self, limit_s: float) -> Left:
         """Wait for Kafka a last time; return what it left, and what the stop lost.
@@ -105,7 +102,4 @@ class Failures:
         The paths do not move any more, so they write nothing again.
         """
         self._over = True
-        left = await self._out.flush(limit_s)
-        by_topic = dict(Counter(left.by_topic) + self._lost)
-        messages = left.messages + self._lost.total()
-        return Left(messages, left.bytes + self._lost_bytes, by_topic)
+        return self._lost.beside(await self._out.flush(limit_s))

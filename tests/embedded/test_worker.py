@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from bridge.errors import VenueRefused
+from bridge.errors import Undelivered, VenueRefused
 from tests.embedded.whole import FINERY, RATES, whole
 from tests.support.running import Run, until
+
+PRODUCE, POLICY_VIOLATION = 0, 44  # Kafka protocol guide
 
 
 def bodies(records: list[dict[str, Any]], *actions: str) -> list[dict[str, Any]]:
@@ -52,6 +54,28 @@ def test_what_the_venue_published_is_what_stands_in_kafka(
                 [list(level) for level in side] for side in book
             ]
             assert [r["sequence"] for r in records] == list(range(len(records)))
+
+    run(story())
+
+
+def test_a_stop_tells_of_records_that_kafka_refused_at_its_end(
+    run: Run, tmp_path: Path
+) -> None:
+    """Nobody announces them any more: they are logged, and the end is no 0."""
+
+    async def story() -> None:
+        async with whole(tmp_path, rate=50.0) as path:
+            worker = path.worker(path.settings(["book.global:BTC-USD"], []))
+            task = asyncio.ensure_future(worker.run(path.stop))
+            await path.live(worker, 1)
+            path.kafka.fail_requests(PRODUCE, [POLICY_VIOLATION] * 10_000)
+            path.stop.set()
+            with pytest.raises(Undelivered) as told:
+                await task
+            assert told.value.exit_code == 6
+            assert "finery.book.global" in str(told.value)
+            assert "feedbridge.feed-state" in str(told.value)
+            assert "lost_unannounced" in path.lines.getvalue()
 
     run(story())
 

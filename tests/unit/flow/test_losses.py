@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from bridge.core.model import Binding, Mark, Plan, Reason, State
+from bridge.edge.fates import Left
 from bridge.flow.losses import Losses
 from tests.unit.flow.fakes import (
     PLAN,
@@ -196,3 +197,37 @@ def test_a_lost_feed_state_of_what_has_another_writer_is_not_sent_again(
     assert world.kafka.sent.count(sent) == times
     told = [facts for event, facts in world.logged if event == "feed_state_given_up"]
     assert told == ([] if times > 1 else [{"level": "warning", "key": KEY}])
+
+
+def test_what_a_stop_loses_is_told_and_counted() -> None:
+    """Nobody announces it any more; what was lost before the stop is not its loss."""
+    world, _, losses = losing()
+    losses.failed(Failed("t", b"k", b"book.tradable:BTC-USD"))
+    losses.drain(world.clock.now())
+    losses.stopping()
+    losses.failed(Failed("t", b"k", b"book.tradable:BTC-USD"))
+    losses.failed(Failed("dead", b"desk/x", b"frame"))
+    world.logged.clear()
+
+    left = losses.close(Left(2, 200, {"t": 1, "u": 1}))
+    lost = len(b"k") + len(b"book.tradable:BTC-USD") + len(b"desk/x") + len(b"frame")
+    assert left == Left(4, 200 + lost, {"t": 2, "u": 1, "dead": 1})
+    assert [event for event, _ in world.logged] == ["lost_unannounced"] * 2
+
+
+def test_a_state_that_never_arrived_is_lost_with_the_stop() -> None:
+    """One that was sent again, and did not fail again, is there."""
+    world, session, losses = losing()
+    losses.plans = lambda: [PLAN]
+    join(world, session)
+    lane = next(iter(world.connections)).outlet.lanes[1]
+    losses._states().write(lane, "conn-1", Mark(1, State.LIVE, Reason.SNAPSHOT), 1_000)
+    sent = world.kafka.sent[-1]
+    losses.stopping()
+    losses.failed(Failed("states", sent[2], sent[1]))
+    losses.drain(world.clock.now())
+    assert losses.close(Left(0, 0, {})).messages == 0
+
+    losses.failed(Failed("states", sent[2], sent[1]))
+    assert losses.close(Left(0, 0, {})).by_topic == {"states": 1}
+    assert world.logged[-1][0] == "feed_state_given_up"
