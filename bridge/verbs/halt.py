@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,10 +81,13 @@ async def _act(
         "partition": place.partition,
         "offset": place.offset,
     }
-    # The halt stands from here on, whatever becomes of the rest.
+    # The halt stands from here on, and is told at once: a clearing may take minutes.
+    if not args.json:
+        say(f"{control.account} is {control.state.name}")
+        sys.stdout.flush()
     if target is not None:
         facts["cleared"] = await _cleared(settings, target)
-    _say(args, facts)
+    _say_rest(args, facts)
     empty = target is None or facts["cleared"]["empty"]
     return 0 if empty else Undelivered.exit_code
 
@@ -132,11 +136,10 @@ def _value(settings: Settings, control: Control) -> bytes:
     return control_writer(codec, header)(control)
 
 
-def _say(args: argparse.Namespace, facts: Mapping[str, Any]) -> None:
+def _say_rest(args: argparse.Namespace, facts: Mapping[str, Any]) -> None:
     if args.json:
         say_json(facts)
         return
-    say(f"{facts['account']} is {facts['state']}")
     for line in facts.get("cleared", {}).get("steps", ()):
         say(f"  {line}")
     if "cleared" in facts:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from bridge import cli
+from bridge.client import Client
 from bridge.core.orders import Outcome, Trading
 from bridge.core.routing import partition
 from bridge.embedded import EmbeddedKafka
-from bridge.verbs import clearing
+from bridge.verbs import clearing, halt
 from bridge.verbs.clearing import orders_of
 from tests.embedded.responder import COMMANDS, Automaton, Command
 from tests.unit.verbs.orders import CONTROL, TOPICS, controls, settings_file
@@ -177,6 +178,21 @@ def test_the_halt_is_told_when_nothing_can_be_cleared(
     assert facts["state"] == "HALTED"
     assert (facts["cleared"]["empty"], facts["cleared"]["left"]) == (False, [])
     assert "no such topic: finery.responses" in facts["cleared"]["steps"][0]
+
+
+def test_the_halt_is_told_before_the_clearing_begins(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clearing may take minutes, and may be interrupted."""
+    told: list[str] = []
+
+    async def clear(_: Client) -> dict[str, Any]:
+        told.append(capsys.readouterr().out)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(halt, "clear", clear)
+    assert desk.run("halt", "desk", "--cancel-all") == 130
+    assert told == ["desk is HALTED\n"]
 
 
 def test_a_command_that_kafka_refuses_does_not_end_the_clearing(
