@@ -64,6 +64,7 @@ class Flights:
         self._number = 0
         self._open: dict[int, Flight] = {}
         self._given_up: OrderedDict[int, Flight] = OrderedDict()
+        self._doubts: dict[Key, int] = {}  # of the commands among them
 
     def __len__(self) -> int:
         """Return how many are on their way."""
@@ -99,7 +100,9 @@ class Flights:
 
     def forget(self, number: int) -> None:
         """Let go of a request that was given up: it has its answer."""
-        del self._given_up[number]
+        flight = self._given_up.pop(number)
+        if self._doubts.get(flight.key) == number:
+            del self._doubts[flight.key]
 
     def overdue(self, now: Now) -> list[Flight]:
         """Give up what is unanswered for too long, and return it."""
@@ -113,15 +116,15 @@ class Flights:
         """Keep a request without a clear answer: one may still come."""
         until_ns = now.mono_ns + self._unclear_ns
         self._given_up[flight.number] = flight._replace(until_ns=until_ns)
+        if isinstance(flight.asked, Command):
+            self._doubts[flight.key] = flight.number
         while len(self._given_up) > LATE_KEPT:
-            self._given_up.popitem(last=False)
+            self.forget(next(iter(self._given_up)))
 
     def doubted(self, key: Key) -> Flight | None:
         """Return the command that was given up under `key`, if there is one."""
-        for one in self._given_up.values():
-            if one.key == key and isinstance(one.asked, Command):
-                return one
-        return None
+        number = self._doubts.get(key)
+        return None if number is None else self._given_up[number]
 
     def settle(self, flight: Flight, *, known: bool) -> None:
         """Count a request no more that was given up: it has been looked up."""
@@ -132,4 +135,5 @@ class Flights:
         """Forget all with their connection; return what was on its way."""
         flights, self._open = list(self._open.values()), {}
         self._given_up.clear()
+        self._doubts.clear()
         return flights
