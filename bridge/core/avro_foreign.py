@@ -3,7 +3,8 @@
 Whoever may write a record may choose its schema. fastavro reads in C and knows no
 limits: a type that contains itself ends the process (one frame of the stack for each
 byte of the record), and items that take no bytes keep it busy for as long as ten bytes
-say. Within the bounds below, reading takes at most `MOST_DEPTH` steps a byte.
+say. Within the bounds below, a byte makes at most `MOST_WRAPPED` records, of about
+200 bytes each, and the stack has at most `MOST_DEPTH` frames.
 """
 
 from __future__ import annotations
@@ -36,6 +37,18 @@ MOST_DEPTH = 100
 
 TOLD = 200
 """Characters that are told of what a stranger wrote."""
+
+MOST_WRAPPED = 4
+"""Records of one field within each other, which share their bytes."""
+
+WORDS = frozenset(
+    {
+        *("null", "boolean", "int", "long", "float", "double", "bytes", "string"),
+        *("record", "enum", "array", "map", "fixed", "union"),
+        *("error", "error_union", "request"),
+    }
+)
+"""Words of Avro: fastavro takes them for what they mean, also where they are names."""
 
 _PARTS = ("type", "fields", "items", "values")
 _PLAIN = ("name", "namespace", "symbols", "size", "precision", "scale")
@@ -73,10 +86,14 @@ def _bare(schema: Loose, logical: Collection[str]) -> Loose:
 
 
 class _Extent(NamedTuple):
-    """What a type takes: types within each other, and whether it may take no bytes."""
+    """What a type takes: types within each other, and whether it may take no bytes.
+
+    `wrapped` counts the records that begin and end with the same bytes.
+    """
 
     depth: int
     empty: bool
+    wrapped: int = 0
 
 
 class _Extents:
@@ -114,9 +131,14 @@ class _Extents:
                 return self.of(inner)
 
     def _record(self, node: Mapping[str, Loose]) -> _Extent:
-        self._named[node["name"]] = None
+        self._name(node, None)
         fields = [self._filled(part["name"], part["type"]) for part in node["fields"]]
-        return self._keep(node, _within(fields, empty=not fields))
+        whole = _within(fields, empty=not fields)
+        wrapped = 1 + (fields[0].wrapped if len(fields) == 1 else 0)
+        if wrapped > MOST_WRAPPED:
+            told = f"more than {MOST_WRAPPED} records of one field within each other"
+            raise SchemaError(f"schema: {told}, which is not read")
+        return self._keep(node, whole._replace(wrapped=wrapped))
 
     def _filled(self, name: str, node: Loose) -> _Extent:
         extent = self.of(node)
@@ -127,8 +149,13 @@ class _Extents:
         return extent
 
     def _keep(self, node: Mapping[str, Loose], extent: _Extent) -> _Extent:
-        self._named[node["name"]] = extent
+        self._name(node, extent)
         return extent
+
+    def _name(self, node: Mapping[str, Loose], extent: _Extent | None) -> None:
+        if (name := node["name"]) in WORDS:
+            raise SchemaError(f"schema: a type has the name {name}, a word of Avro")
+        self._named[name] = extent
 
 
 def _within(parts: list[_Extent], *, empty: bool) -> _Extent:

@@ -32,6 +32,9 @@ _Member = TypeVar("_Member", bound=IntEnum)
 MOST_SCHEMAS = 100
 """Writers' schemas that a reader keeps; a stranger's records may name any."""
 
+SMALL_BYTES = 64_000
+"""The longest control or desired subscription; commands have a limit of their own."""
+
 _COMMAND_FIELDS = ("reqId", "method", "account", "notAfter", "content")
 
 
@@ -75,7 +78,7 @@ class Reader:
 
     def control(self, value: bytes) -> Control:
         """Return what a control says."""
-        record = self._read(value, CONTROL)
+        record = self._read_small(value, CONTROL)
         return Control(
             account=record.get("account") or "",
             state=_member(Trading, record.get("state")),
@@ -87,7 +90,7 @@ class Reader:
 
     def desired(self, value: bytes) -> Desired:
         """Return what was asked of a subscription."""
-        record = self._read(value, SUBSCRIPTION)
+        record = self._read_small(value, SUBSCRIPTION)
         return Desired(
             source=record.get("source") or "",
             subscription=record.get("subscription") or "",
@@ -97,6 +100,12 @@ class Reader:
             by=record.get("by") or "",
             at_ms=record.get("at") or 0,
         )
+
+    def _read_small(self, value: bytes, name: str) -> dict[str, Any]:
+        """Read what is never long: a stranger must not take the loop's time."""
+        if (size := len(value)) > SMALL_BYTES:
+            raise SchemaError(f"{size} bytes, a {name} has at most {SMALL_BYTES}")
+        return self._read(value, name)
 
     def _read(self, value: bytes, name: str) -> dict[str, Any]:
         writer = writer_of(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.avro_foreign import MOST_DEPTH, readable
+from bridge.core.avro_foreign import MOST_DEPTH, MOST_WRAPPED, WORDS, readable
 from bridge.core.codec import Codec, Decoder, confluent_header
 from bridge.core.envelopes import Reader
 from bridge.edge.schemas import bundled
@@ -23,10 +23,15 @@ def _record(kind: Any, name: str = COMMAND) -> dict[str, Any]:
     return {"type": "record", "name": name, "fields": fields}
 
 
+def _pair(kind: Any, name: str) -> dict[str, Any]:
+    made = _record(kind, name)
+    return {**made, "fields": [*made["fields"], {"name": "m", "type": "long"}]}
+
+
 def _nested(depth: int) -> dict[str, Any]:
     """Return types within each other by their names, though the JSON stays flat."""
-    kinds = [_record("long", "R0")]
-    kinds += [_record(f"R{n}", f"R{n + 1}") for n in range(depth - 3)]
+    kinds = [_pair("long", "R0")]
+    kinds += [_pair(f"R{n}", f"R{n + 1}") for n in range(depth - 3)]
     fields = [{"name": f"f{n}", "type": kind} for n, kind in enumerate(kinds)]
     return {"type": "record", "name": COMMAND, "fields": fields}
 
@@ -38,7 +43,34 @@ def _deep_json(depth: int) -> dict[str, Any]:
     return _record(kind)
 
 
+def _wrapped(depth: int) -> dict[str, Any]:
+    """Return records of one field within each other, around a byte."""
+    kind: Any = "boolean"
+    for number in range(depth):
+        kind = _record(kind, f"W{number}")
+    return {
+        **_record({"type": "array", "items": kind}),
+        "fields": [
+            {"name": "a", "type": {"type": "array", "items": kind}},
+            {"name": "b", "type": "long"},
+        ],
+    }
+
+
+def _word(word: str) -> dict[str, Any]:
+    """Return a record that contains itself where a word of Avro is no mere name."""
+    fields = [
+        {"name": "a", "type": {"type": "fixed", "name": word, "size": 1}},
+        {"name": "b", "type": word},
+    ]
+    inner = {"type": "record", "name": word[0], "namespace": "", "fields": fields}
+    return _record(inner)
+
+
 UNBOUNDED: dict[str, Any] = {
+    "a union by name": _word("union"),
+    "another union by name": _word("error_union"),
+    "many records to a byte": _wrapped(MOST_WRAPPED + 1),
     "contains itself": _record(["null", COMMAND]),
     "contains itself by way of another": _record(
         {"type": "array", "items": _record(["null", COMMAND], "Other")}
@@ -96,7 +128,10 @@ def test_what_has_no_bounds_is_refused(name: str, value: str) -> None:
 @pytest.mark.parametrize("name", UNBOUNDED)
 def test_the_reason_is_told(name: str) -> None:
     """It says what of the schema is not read."""
-    told = "contains itself|may take no bytes|within each other|RecursionError"
+    told = (
+        "contains itself|may take no bytes|within each other|RecursionError|"
+        "a word of Avro"
+    )
     with pytest.raises(SchemaError, match=told):
         readable(UNBOUNDED[name])
 
@@ -159,3 +194,27 @@ def test_a_decimal_without_measure_is_unreadable() -> None:
     decoder = Decoder(Codec(bundled()), lambda _: _record(kind))
     with pytest.raises(SchemaError):
         decoder.decode(confluent_header(9) + b"\x02\x05")
+
+
+def test_records_that_share_a_byte_are_counted_to_the_last() -> None:
+    """As many as are allowed are read; more would take hundreds of bytes for one."""
+    decoder = Decoder(Codec(bundled()), lambda _: _wrapped(MOST_WRAPPED))
+    read = decoder.decode(confluent_header(9) + b"\x04\x01\x00\x00\x02")
+    inner: Any = {"n": {"n": {"n": {"n": True}}}}
+    other: Any = {"n": {"n": {"n": {"n": False}}}}
+    assert read == {"a": [inner, other], "b": 1}
+
+
+def test_every_word_of_the_library_is_known() -> None:
+    """What it reads by a word must not be the name of a type."""
+    from fastavro._read_py import READERS
+
+    assert set(READERS) <= WORDS
+
+
+@pytest.mark.parametrize("read", ["control", "desired"])
+def test_what_is_never_long_is_not_read_when_it_is(read: str) -> None:
+    """Its schema is not looked at: the loop's time is not a stranger's."""
+    reader = Reader(Codec(bundled()), lambda _: LONG)
+    with pytest.raises(SchemaError, match="64005 bytes"):
+        getattr(reader, read)(confluent_header(9) + bytes(64_000))
