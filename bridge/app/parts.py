@@ -261,6 +261,7 @@ class Parts:
                 lambda key: partition(key, state.partitions),
                 codec.whole("feedbridge.FeedState", state.header),
                 self.settings.worker.name,
+                shared=self.settings.ownership.mode == "group",
             ),
             self.ledger,
         )

@@ -91,6 +91,11 @@ class Claims:
         return sum(case.record.sent_ms > 0 and case.key in mine for case in open_cases)
 
     @property
+    def unread(self) -> int:
+        """Return how many of our records are wanted, and not read back yet."""
+        return len(self._steps.unread)
+
+    @property
     def reading(self) -> bool:
         """Tell whether the journal is still being read for the first time."""
         return not self._caught_up
@@ -279,12 +284,10 @@ class Claims:
             self._steps.unread.lost(entry)
         return []
 
-    def keeps(self, entry: Entry) -> bool:
-        """Tell of a record that failed whether it is written again, or not missed."""
-        if entry.epoch != self._epoch:
-            return False
-        writes = bool(self._allowed([Append(entry)]))
-        return writes or not self._steps.unread.awaits(entry)
+    def keeps(self, entry: Entry, *, again: bool) -> bool:
+        """Tell of a failed record whether it is written again, or not missed here."""
+        awaited = entry.epoch == self._epoch and self._steps.unread.awaits(entry)
+        return not awaited or (again and bool(self._allowed([Append(entry)])))
 
     def revoked(self) -> None:
         """Own nothing any more: from here on a witness."""

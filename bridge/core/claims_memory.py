@@ -125,6 +125,10 @@ class Unread:
         self._retry_ns = retry_ms * MS_NS
         self._records: dict[tuple[int, Phase], tuple[Entry, int]] = {}
 
+    def __len__(self) -> int:
+        """Return how many records are expected."""
+        return len(self._records)
+
     def put(self, entry: Entry, now_ns: int) -> None:
         """Expect a record in the log."""
         again_ns = now_ns + self._retry_ns

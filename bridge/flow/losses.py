@@ -51,6 +51,7 @@ class Loss(NamedTuple):
     subscription: str
     connection: str
     code: str
+    topic: str
 
 
 class Losses:
@@ -78,6 +79,7 @@ class Losses:
         self._refused: Counter[str] = Counter()
         self._again_ns = 0
         self._waiting: Counter[Loss] = Counter()
+        self._bytes: Counter[Loss] = Counter()  # of what waits
         self._lost = Lost()
 
     def failed(self, failure: Failure) -> None:
@@ -87,8 +89,9 @@ class Losses:
             self._states().failed(failure.key, failure.value)
             self._refused[failure.code] += 1
             return
-        self._lost.add(failure.topic, failure.key, failure.value)
-        self._waiting[Loss(*self._origin(failure), failure.code)] += 1
+        loss = Loss(*self._origin(failure), failure.code, failure.topic)
+        self._waiting[loss] += 1
+        self._bytes[loss] += len(failure.key) + len(failure.value)
 
     def drain(self, now: Now) -> None:
         """Announce what was gathered; keep what has to wait for a connection."""
@@ -103,7 +106,7 @@ class Losses:
             if (loss.source, loss.subscription) in awaited:
                 self._waiting[loss] += count
             else:
-                self._tell("lost_unannounced", loss, count)
+                self._lose(loss, count)
 
     def stopping(self) -> None:
         """Count from here on what the stop loses."""
@@ -111,11 +114,14 @@ class Losses:
 
     def close(self, left: Left) -> Left:
         """Tell what nobody announces any more; return it with what a flush has left."""
-        for loss, count in self._waiting.items():
-            self._tell("lost_unannounced", loss, count)
-        for key, value in self._states().missing.items():
-            self._lost.add(self._states().topic, key, value)
+        waiting, self._waiting = self._waiting, Counter()
+        for loss, count in waiting.items():
+            self._lose(loss, count)
+        states = self._states()
+        for key, sent in states.missing.items():
             self._log("feed_state_given_up", level="warning", key=key.decode())
+            if sent.last:  # else another worker writes a newer one
+                self._lost.add(states.topic, 1, len(key) + len(sent.value))
         return self._lost.beside(left)
 
     def _send_states_again(self, now: Now) -> None:
@@ -149,9 +155,14 @@ class Losses:
         for connection in self._of(loss.source):
             detail = _detail(loss, connection.outlet.connection)
             if connection.lost(loss.subscription, count, detail, now):
+                del self._bytes[loss]
                 self._tell("lost", loss, count)
                 return True
         return False
+
+    def _lose(self, loss: Loss, count: int) -> None:
+        self._lost.add(loss.topic, count, self._bytes.pop(loss))
+        self._tell("lost_unannounced", loss, count)
 
     def _tell(self, event: str, loss: Loss, count: int) -> None:
         self._log(event, **{"level": "warning", "count": count, **loss._asdict()})

@@ -20,10 +20,10 @@ class Lost:
         self._by_topic.clear()
         self._bytes = 0
 
-    def add(self, topic: str, key: bytes, value: bytes) -> None:
-        """Count one record."""
-        self._by_topic[topic] += 1
-        self._bytes += len(key) + len(value)
+    def add(self, topic: str, count: int, size: int) -> None:
+        """Count records of a topic, `size` bytes together."""
+        self._by_topic[topic] += count
+        self._bytes += size
 
     def beside(self, left: Left) -> Left:
         """Return what a last flush left, and what was lost before and during it."""

@@ -149,14 +149,18 @@ class OrderPath:
 
     # -- from the producer and the pulse
 
-    def not_delivered(self, partition: int, value: bytes) -> bool:
+    def not_delivered(self, partition: int, value: bytes, *, again: bool) -> bool:
         """A response will never arrive; the claims decide what follows.
 
-        Tells whether it is written again, or not missed: its assignment may be over.
+        Tells whether it is written again, if it may be, or not missed: it was read
+        back for all that, or another final response stands.
         """
         entry, now = self._parts.decode(value), self._parts.now()
-        kept = [one.not_delivered(entry, now) for one in self._readers(partition)]
-        return any(kept)
+        kept = [
+            one.not_delivered(entry, now, again=again)
+            for one in self._readers(partition)
+        ]
+        return all(kept)
 
     def tick(self, now: Now) -> None:
         """Let time pass for every shelf; let witnesses go that have nothing to add."""
@@ -217,7 +221,7 @@ class OrderPath:
         shelf = self.shelves.pop(partition, None)
         if shelf is not None:
             shelf.end(self._parts.now())
-            if shelf.issued:
+            if shelf.issued or shelf.claims.unread:
                 self.witnesses.append(shelf)
             self._unfollow(partition)
 

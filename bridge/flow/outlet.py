@@ -96,7 +96,7 @@ class DeadLetters:
             )
 
 
-class _Sent(NamedTuple):
+class Sent(NamedTuple):
     """A state as it was sent; `last`: no other worker writes one after it."""
 
     value: bytes
@@ -114,14 +114,20 @@ class FeedStates:
         place: Callable[[bytes], int],
         encode: Callable[[tuple[object, ...]], bytes],
         worker: str,
+        *,
+        shared: bool = True,
     ) -> None:
-        """Keep the newest state by key, so that a failed one can be sent again."""
+        """Keep the newest state by key, so that a failed one can be sent again.
+
+        `shared` tells whether workers take subscriptions over from each other.
+        """
         self._out = out
         self.topic = topic
         self._place = place
         self._encode = encode
         self._worker = worker
-        self._newest: dict[bytes, _Sent] = {}
+        self._shared = shared
+        self._newest: dict[bytes, Sent] = {}
         self._missing: set[bytes] = set()
 
     def write(
@@ -152,9 +158,10 @@ class FeedStates:
                 (int(mark.state), str(mark.reason), mark.detail, mark.lost),
             )
         )
-        over = mark.state is State.ENDED and mark.reason is not Reason.MOVED
-        last = over or not shared
-        self._newest[key] = _Sent(value, written_ns // 1_000_000, last)
+        # After any other end a worker of the group goes on with it, at once.
+        over = mark.state is State.ENDED and mark.reason is Reason.UNSUBSCRIBED
+        last = over or not (shared and self._shared)
+        self._newest[key] = Sent(value, written_ns // 1_000_000, last)
         self._send(key)
 
     def place(self, subscription: Subscription) -> tuple[str, int]:
@@ -168,9 +175,9 @@ class FeedStates:
             self._missing.add(key)
 
     @property
-    def missing(self) -> Mapping[bytes, bytes]:
+    def missing(self) -> Mapping[bytes, Sent]:
         """Return the states that did not arrive and were not sent again, by key."""
-        return {key: self._newest[key].value for key in sorted(self._missing)}
+        return {key: self._newest[key] for key in sorted(self._missing)}
 
     def send_again(self, running: Container[bytes]) -> list[bytes]:
         """Send what is missing; return the keys of what another worker may write now.

@@ -16,8 +16,8 @@ SECOND = ("attempt", b"2")
 class Path(Protocol):
     """The order path that a response belongs to."""
 
-    def not_delivered(self, partition: int, value: bytes) -> bool:
-        """Tell whether a response is written again, or not missed."""
+    def not_delivered(self, partition: int, value: bytes, *, again: bool) -> bool:
+        """Tell whether a response is written again, if it may be, or not missed."""
 
 
 class Sender(Out, Protocol):
@@ -85,11 +85,12 @@ class Failures:
         path = self._paths.get(failure.topic)
         if path is None:
             kept = sent_again(failure, self._out, self._now_ms())
-        else:  # which hears of it even when it writes nothing more
-            kept = path.not_delivered(failure.partition, failure.value)
-            kept = kept and not self._over
+        else:
+            kept = path.not_delivered(
+                failure.partition, failure.value, again=not self._over
+            )
         if not kept:
-            self._lost.add(failure.topic, failure.key, failure.value)
+            self._lost.add(failure.topic, 1, len(failure.key) + len(failure.value))
         return not kept
 
     def stopping(self) -> None:

@@ -84,10 +84,13 @@ class PartitionShelf:
         """The journal has been read to its end as of the assignment."""
         self._do(self.claims.caught_up(now), now)
 
-    def not_delivered(self, entry: Entry, now: Now) -> bool:
-        """A record will never stand in the log; tell whether nothing is lost by it."""
+    def not_delivered(self, entry: Entry, now: Now, *, again: bool) -> bool:
+        """A record will never stand in the log; tell whether nothing is lost by it.
+
+        `again` tells whether time goes on for the shelf, which then writes it again.
+        """
         self._do(self.claims.lost(entry, now), now)
-        return self.claims.keeps(entry)
+        return self.claims.keeps(entry, again=again)
 
     # -- from the command topic
 

@@ -174,7 +174,7 @@ def test_a_feed_state_that_is_refused_at_once_is_sent_once_a_second() -> None:
         (SHARE, Mark(1, State.LIVE, Reason.SNAPSHOT), False, 1),
         (SHARE, Mark(1, State.ENDED, Reason.MOVED), False, 1),
         (SHARE, Mark(1, State.ENDED, Reason.UNSUBSCRIBED), False, 2),
-        (SHARE, Mark(1, State.ENDED, Reason.STOPPED), False, 2),
+        (SHARE, Mark(1, State.ENDED, Reason.STOPPED), False, 1),
         (ORDERS, Mark(1, State.LIVE, Reason.CONNECTED), False, 2),
     ],
 )
@@ -199,35 +199,74 @@ def test_a_lost_feed_state_of_what_has_another_writer_is_not_sent_again(
     assert told == ([] if times > 1 else [{"level": "warning", "key": KEY}])
 
 
+RECORD = Failed("t", b"k", b"book.tradable:BTC-USD")
+NOTHING = Left(0, 0, {})
+
+
 def test_what_a_stop_loses_is_told_and_counted() -> None:
-    """Nobody announces it any more; what was lost before the stop is not its loss."""
+    """Nobody announces it any more; what was told before the stop is not its loss."""
     world, _, losses = losing()
-    losses.failed(Failed("t", b"k", b"book.tradable:BTC-USD"))
+    losses.failed(RECORD)
     losses.drain(world.clock.now())
     losses.stopping()
-    losses.failed(Failed("t", b"k", b"book.tradable:BTC-USD"))
+    losses.failed(RECORD)
+    losses.drain(world.clock.now())
+    losses.failed(RECORD)
     losses.failed(Failed("dead", b"desk/x", b"frame"))
     world.logged.clear()
 
     left = losses.close(Left(2, 200, {"t": 1, "u": 1}))
-    lost = len(b"k") + len(b"book.tradable:BTC-USD") + len(b"desk/x") + len(b"frame")
-    assert left == Left(4, 200 + lost, {"t": 2, "u": 1, "dead": 1})
+    lost = 2 * len(RECORD.key + RECORD.value) + len(b"desk/x" + b"frame")
+    assert left == Left(5, 200 + lost, {"t": 3, "u": 1, "dead": 1})
     assert [event for event, _ in world.logged] == ["lost_unannounced"] * 2
 
 
-def test_a_state_that_never_arrived_is_lost_with_the_stop() -> None:
-    """One that was sent again, and did not fail again, is there."""
+def test_what_is_still_announced_is_no_loss_of_the_stop() -> None:
+    """Its gap stands in the topic."""
     world, session, losses = losing()
-    losses.plans = lambda: [PLAN]
     join(world, session)
-    lane = next(iter(world.connections)).outlet.lanes[1]
-    losses._states().write(lane, "conn-1", Mark(1, State.LIVE, Reason.SNAPSHOT), 1_000)
+    losses.stopping()
+    losses.failed(RECORD)
+    losses.drain(world.clock.now())
+    assert losses.close(NOTHING) == NOTHING
+
+
+def test_what_waited_for_a_connection_is_lost_with_the_stop() -> None:
+    """The connection that would have announced it never came."""
+    world, _, losses = losing()
+    losses.plans = lambda: [PLAN]
+    losses.failed(RECORD)
+    losses.drain(world.clock.now())
+    losses.stopping()
+    assert losses.close(NOTHING).by_topic == {"t": 1}
+
+
+@pytest.mark.parametrize(
+    ("mark", "shared", "lost"),
+    [
+        (Mark(1, State.ENDED, Reason.STOPPED), False, {"states": 1}),
+        (Mark(1, State.ENDED, Reason.STOPPED), True, {}),
+        (Mark(1, State.ENDED, Reason.MOVED), True, {}),
+        (Mark(1, State.ENDED, Reason.UNSUBSCRIBED), True, {"states": 1}),
+    ],
+)
+def test_a_state_that_never_arrived_is_lost_with_the_stop(
+    mark: Mark, lost: dict[str, int], *, shared: bool
+) -> None:
+    """But where another worker writes a newer one; sent again, it is there."""
+    world, session, losses = losing()
+    losses.plans = lambda: [SHARE]
+    states = losses._states()
+    states._shared = shared
+    outlet = world.connection(SHARE, session).outlet
+    outlet._states = states
+    outlet.mark(mark, 1_000)
     sent = world.kafka.sent[-1]
     losses.stopping()
     losses.failed(Failed("states", sent[2], sent[1]))
     losses.drain(world.clock.now())
-    assert losses.close(Left(0, 0, {})).messages == 0
+    assert losses.close(NOTHING) == NOTHING
 
     losses.failed(Failed("states", sent[2], sent[1]))
-    assert losses.close(Left(0, 0, {})).by_topic == {"states": 1}
+    assert losses.close(NOTHING).by_topic == lost
     assert world.logged[-1][0] == "feed_state_given_up"

@@ -446,7 +446,7 @@ def test_a_correction_that_kafka_has_not_taken_is_written_again() -> None:
     value = b"%d" % stage.log.index(stage.sent.pop())
     stage.pass_s(0.1)
     assert stage.sent == []
-    stage.path.not_delivered(0, value)
+    stage.path.not_delivered(0, value, again=True)
     stage.pass_s(0.1)
     assert [entry.phase for entry in stage.sent] == [Phase.CORRECTION]
 
@@ -462,9 +462,33 @@ def _appended(stage: Stage) -> bytes:
 def test_a_final_record_that_failed_is_written_again_by_its_owner() -> None:
     stage = Stage().ordered()
     stage.desk.answer(0, stage.clock.now())
-    assert stage.path.not_delivered(0, _appended(stage))
+    assert stage.path.not_delivered(0, _appended(stage), again=True)
     stage.pass_s(0.1)
     assert stage.sync() == [("FINAL", 100)]
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_record_that_fails_when_time_has_ended_is_lost_if_missed(
+    *, read: bool
+) -> None:
+    """Its owner would write it again, but does not come to it any more."""
+    stage = Stage().ordered()
+    stage.desk.answer(0, stage.clock.now())
+    value = _appended(stage)
+    if read:
+        stage.entry(value)
+    assert stage.path.not_delivered(0, value, again=False) is read
+
+
+def test_a_claim_that_fails_after_its_assignment_is_lost() -> None:
+    """Nothing was sent for it, but it may be in the log for all that."""
+    stage = Stage()
+    stage.owning().commands(100)
+    value = _appended(stage)
+    stage.path.on_lost(TOPIC, 0)
+    assert not stage.path.not_delivered(0, value, again=True)
+    stage.entry(value)
+    assert stage.path.not_delivered(0, value, again=True)
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -475,7 +499,7 @@ def test_a_final_record_that_fails_after_its_assignment_is_lost(*, again: bool) 
     stage.path.on_lost(TOPIC, 0)
     if again:
         stage.owning()
-    assert not stage.path.not_delivered(0, _appended(stage))
+    assert not stage.path.not_delivered(0, _appended(stage), again=True)
     stage.pass_s(LIMITS.append_retry_ms / 1000 + 1)
     assert stage.sent == []
 
@@ -487,14 +511,14 @@ def test_a_final_record_that_is_in_the_log_for_all_that_is_not_lost() -> None:
     stage.path.on_lost(TOPIC, 0)
     value = _appended(stage)
     stage.entry(value)
-    assert stage.path.not_delivered(0, value)
+    assert stage.path.not_delivered(0, value, again=True)
 
 
 def test_a_correction_that_failed_is_not_lost() -> None:
     """It is the one thing that a witness writes."""
     stage = Stage()
     assert _corrected(stage) == [("CORRECTION", 100)]
-    assert stage.path.not_delivered(0, _appended(stage))
+    assert stage.path.not_delivered(0, _appended(stage), again=True)
 
 
 # -- an account that is gone

@@ -53,15 +53,15 @@ class Kafka(FakeKafka):
 
 
 class Path:
-    """An order path that writes its responses again, or does not."""
+    """An order path that writes its responses again, or not, or misses none."""
 
-    def __init__(self, *, writes: bool) -> None:
-        self.writes = writes
+    def __init__(self, *, writes: bool = False, settled: bool = False) -> None:
+        self.writes, self.settled = writes, settled
         self.told: list[tuple[int, bytes]] = []
 
-    def not_delivered(self, partition: int, value: bytes) -> bool:
+    def not_delivered(self, partition: int, value: bytes, *, again: bool) -> bool:
         self.told.append((partition, value))
-        return self.writes
+        return self.settled or (self.writes and again)
 
 
 NOTHING = Left(0, 0, {})
@@ -69,7 +69,7 @@ NOTHING = Left(0, 0, {})
 
 def failures(left: Left = NOTHING) -> tuple[Failures, Kafka, dict[str, Path]]:
     kafka = Kafka(left)
-    paths = {"writes": Path(writes=True), "over": Path(writes=False)}
+    paths = {"writes": Path(writes=True), "over": Path(), "done": Path(settled=True)}
     kafka.failures = Failures(paths, kafka, lambda: 7)
     return kafka.failures, kafka, paths
 
@@ -83,6 +83,7 @@ def test_a_response_that_nobody_writes_again_is_lost(run: Run) -> None:
     assert {t: path.told for t, path in paths.items()} == {
         "writes": [(0, b"raw")],
         "over": [(0, b"raw")],
+        "done": [],
     }
     assert run(all_of_it.flush(1.0)) == Left(1, 6, {"over": 1})
 
@@ -102,6 +103,13 @@ def test_a_response_that_fails_at_the_last_flush_is_lost(run: Run, topic: str) -
     kafka.at_flush = [failed(topic=topic)]
     assert run(all_of_it.flush(1.0)) == Left(2, 26, {topic: 2})
     assert len(paths[topic].told) == 1
+
+
+def test_a_response_that_nobody_misses_is_not_lost_at_the_last_flush(run: Run) -> None:
+    """It was read back for all that, or another one stands."""
+    all_of_it, kafka, _ = failures()
+    kafka.at_flush = [failed(topic="done")]
+    assert run(all_of_it.flush(1.0)) == NOTHING
 
 
 def test_a_copy_is_lost_the_second_time(run: Run) -> None:
