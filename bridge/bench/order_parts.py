@@ -31,6 +31,7 @@ from bridge.edge.kafka_options import (
     Budget,
     Options,
     client_options,
+    one_name,
     producer_options,
 )
 from bridge.edge.logs import Log
@@ -106,7 +107,9 @@ class Plain:
         """Start librdkafka."""
         mine = {k: v for k, v in options.items() if not k.startswith("fetch.")}
         quick: Options = {"linger.ms": 0}
-        self._kafka = ck.Producer(producer_options({**quick, **mine}, Budget()))
+        self._kafka = ck.Producer(
+            producer_options({**quick, **one_name(mine)}, Budget())
+        )
 
     def send(self, topic: str, value: bytes) -> None:
         """Write one record to the first partition."""

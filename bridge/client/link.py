@@ -12,7 +12,13 @@ import confluent_kafka as ck
 from bridge.client.errors import Sent
 from bridge.edge.admin import Admin
 from bridge.edge.clock import mono_ns
-from bridge.edge.kafka_options import Budget, Options, producer_options, refusal
+from bridge.edge.kafka_options import (
+    Budget,
+    Options,
+    one_name,
+    producer_options,
+    refusal,
+)
 from bridge.errors import KafkaError
 
 POLL_S = 0.001
@@ -84,7 +90,7 @@ class Sender:
         mine = {k: v for k, v in options.items() if not k.startswith("fetch.")}
         try:
             self._kafka = ck.Producer(
-                producer_options(quick | mine, Budget(max_messages=100_000))
+                producer_options(quick | one_name(mine), Budget(max_messages=100_000))
             )
         except ck.KafkaException as error:
             raise refusal(error) from error

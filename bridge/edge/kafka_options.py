@@ -167,14 +167,19 @@ def refusal(error: ck.KafkaException) -> ConfigError:
     return ConfigError([f"kafka.options: {error.args[0].str()}"])
 
 
-def _texts(options: Options) -> dict[str, str]:
-    """Write values as librdkafka reads them: booleans in small letters.
+def one_name(options: Options) -> dict[str, str | int | float | bool]:
+    """Return properties under the names that are used here; see SAME.
 
-    Each of SAME gets the one name, under which a value wins over the other name's.
+    Where both names of one are given, that of ours wins.
     """
     renamed = {SAME[name]: value for name, value in options.items() if name in SAME}
     named = {name: value for name, value in options.items() if name not in SAME}
+    return renamed | named
+
+
+def _texts(options: Options) -> dict[str, str]:
+    """Write values as librdkafka reads them: booleans in small letters."""
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in (renamed | named).items()
+        for name, value in one_name(options).items()
     }
