@@ -52,16 +52,13 @@ class Claims:
 
     def __init__(self, worker: str, epoch: str, limits: Limits) -> None:
         """`epoch` must be new for each assignment; it is what makes a claim ours."""
-        self.double_finals = 0
-        self.lost_claims = 0
-        self.corrections = 0
+        self.double_finals = self.lost_claims = self.corrections = 0
         self.outcomes: Counter[Outcome] = Counter()
         self._epoch = epoch
         self._steps = Steps(worker, epoch, limits)
         self._memory = self._steps.memory
         self._held: list[Command | Refused] = []
-        self._caught_up = False
-        self._revoked = False
+        self._caught_up = self._revoked = False
         self._read: Mapping[Phase, Callable[[Entry, Now], list[Act]]] = {
             Phase.CLAIMED: self._claimed,
             Phase.DOUBT: self._doubted,
