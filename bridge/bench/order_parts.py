@@ -35,6 +35,7 @@ from bridge.edge.kafka_options import (
     producer_options,
 )
 from bridge.edge.logs import Log
+from bridge.edge.lookups import awaited_ends
 from bridge.embedded import EmbeddedKafka
 from bridge.errors import BridgeError
 from bridge.flow.latency import Latency, Moment
@@ -131,7 +132,7 @@ class Listening:
         ours = {"group_id": GROUP, "enable_auto_commit": "false"}
         self._kafka = ck.Consumer(client_options(options, **ours))
         place = ck.TopicPartition(topic, 0)
-        place.offset = self._kafka.get_watermark_offsets(place, timeout=LOOKUP_S)[1]
+        place.offset = awaited_ends(self._kafka, place, LOOKUP_S)[1]
         self._kafka.assign([place])
         self._heard = heard
         self._ended = threading.Event()

@@ -15,6 +15,7 @@ import confluent_kafka as ck
 
 from bridge.edge.consumer import METADATA_S, PASSING, SILENCE_S, Headers, Message
 from bridge.edge.kafka_options import Options, client_options, refusal
+from bridge.edge.lookups import awaited_ends
 from bridge.errors import KafkaError
 
 GROUP = "feedbridge-client"  # librdkafka wants a name; nothing is joined or committed
@@ -113,7 +114,7 @@ class Reader:
         return end
 
     def _end(self, place: ck.TopicPartition) -> int:
-        return self._kafka.get_watermark_offsets(place, timeout=METADATA_S)[1]
+        return awaited_ends(self._kafka, place, METADATA_S)[1]
 
     def _start(self, place: ck.TopicPartition, since_ms: int | None) -> int:
         if since_ms is None:

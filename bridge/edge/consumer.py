@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 import confluent_kafka as ck
 
 from bridge.edge.kafka_options import Options, client_options, refusal
+from bridge.edge.lookups import awaited_ends
 from bridge.errors import KafkaError
 
 # librdkafka wants a group's name even where no group is joined.
@@ -169,7 +170,7 @@ def _assign(
     ]
     ends: dict[Partition, int] = {}
     for place in places:
-        low, high = consumer.get_watermark_offsets(place, timeout=METADATA_S)
+        low, high = awaited_ends(consumer, place, METADATA_S)
         if start == "end":
             place.offset = low = high
         if high > low:

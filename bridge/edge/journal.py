@@ -21,6 +21,7 @@ from bridge.edge.clock import Clock, SystemClock
 from bridge.edge.consumer import Message, Partition, message_of
 from bridge.edge.followed import Followed, Reader, Span
 from bridge.edge.kafka_options import Options, client_options, refusal
+from bridge.edge.lookups import ends
 from bridge.edge.reader_thread import Prepare, ReaderThread, Troubles, is_fatal
 
 # librdkafka wants a group's name even where no group is joined.
@@ -202,7 +203,7 @@ class Journal:
 
     def _span(self, follow: Followed) -> Span:
         place = ck.TopicPartition(*follow.place)
-        low, high = self._consumer.get_watermark_offsets(place, timeout=LOOKUP_S)
+        low, high = ends(self._consumer, place, LOOKUP_S)
         if follow.from_ms is None or low >= high:
             return Span(low, high)
         found = self._search(follow.place, follow.from_ms)

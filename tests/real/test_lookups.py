@@ -1,0 +1,64 @@
+"""Readers that begin while a broker is being stopped go on when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # hides NewTopic
+    AdminClient,
+    NewTopic,
+)
+
+from bridge.client.reader import Reader
+from bridge.edge.journal import Journal
+from bridge.errors import KafkaError
+from tests.support.kafka import RealKafka
+from tests.support.readers import Log
+from tests.support.running import Run, until
+
+pytestmark = pytest.mark.timeout(180)
+
+TOPIC = "lookups"
+EVERY_S = 0.05  # a stop takes half a second, so several of them begin in its midst
+BACK_S = 30.0  # librdkafka believes for 900 s what it was told
+
+
+def followed(broker: RealKafka) -> tuple[Journal, Log]:
+    """Follow the topic from the beginning."""
+    log = Log()
+    journal = Journal(broker.client(), log)
+    journal.open()
+    journal.follow(TOPIC, 0, None)
+    return journal, log
+
+
+def test_they_ask_again_who_leads(
+    private_kafka: Callable[..., RealKafka], run: Run
+) -> None:
+    """A broker that is about to end tells of partitions that nobody leads."""
+    broker = private_kafka()
+    admin = AdminClient(broker.client())
+    admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(30)
+
+    async def main() -> None:
+        journals, readers, tries = [], [], []
+        stopped = asyncio.ensure_future(asyncio.to_thread(broker.stop))
+        while not stopped.done():
+            journals.append(followed(broker))
+            readers.append(Reader(broker.client(), TOPIC))
+            tries.append(asyncio.create_task(readers[-1].follow([0])))
+            await asyncio.sleep(EVERY_S)
+        broker.start()  # not in a thread: a broker ends with the one that started it
+
+        for journal, log in journals:
+            await until(lambda log=log: log.caught_up(0), "all is read", BACK_S)  # type: ignore[misc]
+            await journal.close()
+        told = await asyncio.gather(*tries, return_exceptions=True)
+        assert all(one is None or isinstance(one, KafkaError) for one in told), told
+        for reader in readers:
+            await reader.follow([0])
+            await reader.close()
+
+    run(main(), 120)

@@ -1,0 +1,66 @@
+"""Lookups ask for the leader of this moment, and wait for one where asked to."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import confluent_kafka as ck
+import pytest
+
+from bridge.edge.lookups import LEADERLESS, awaited_ends, ends
+
+PLACE = ck.TopicPartition("topic", 0)
+UNKNOWN, DENIED = (
+    ck.KafkaError._UNKNOWN_PARTITION,
+    ck.KafkaError.TOPIC_AUTHORIZATION_FAILED,
+)
+
+
+class Consumer:
+    """Fails with these codes, one a lookup, and then answers."""
+
+    def __init__(self, *codes: int) -> None:
+        self.codes = list(codes)
+        self.asked: list[str] = []
+
+    def list_topics(self, topic: str, timeout: float) -> None:
+        assert timeout > 0
+        self.asked.append(topic)
+
+    def get_watermark_offsets(self, _place: Any, timeout: float) -> tuple[int, int]:
+        assert timeout > 0
+        if self.codes:
+            raise ck.KafkaException(ck.KafkaError(self.codes.pop(0)))
+        return (3, 7)
+
+
+def of(consumer: Consumer) -> ck.Consumer:
+    """Pass it for librdkafka's."""
+    return cast("ck.Consumer", consumer)
+
+
+def test_each_lookup_asks_for_the_topic_first() -> None:
+    consumer = Consumer()
+    assert [ends(of(consumer), PLACE, 1.0) for _ in range(2)] == [(3, 7)] * 2
+    assert consumer.asked == ["topic", "topic"]
+
+
+def test_one_lookup_does_not_wait() -> None:
+    with pytest.raises(ck.KafkaException):
+        ends(of(Consumer(UNKNOWN)), PLACE, 1.0)
+
+
+@pytest.mark.parametrize("code", sorted(LEADERLESS))
+def test_a_leader_is_waited_for(code: int) -> None:
+    consumer = Consumer(code, code)
+    assert awaited_ends(of(consumer), PLACE, 5.0) == (3, 7)
+    assert len(consumer.asked) == 3
+
+
+@pytest.mark.parametrize(("code", "limit_s"), [(DENIED, 5.0), (UNKNOWN, 0.001)])
+def test_what_does_not_pass_is_told(code: int, limit_s: float) -> None:
+    consumer = Consumer(*[code] * 50)
+    with pytest.raises(ck.KafkaException) as caught:
+        awaited_ends(of(consumer), PLACE, limit_s)
+    assert caught.value.args[0].code() == code
+    assert len(consumer.codes) >= 48
