@@ -58,8 +58,17 @@ class Stage(NamedTuple):
         self.wait_live(keys, limit)
         names = {member.name for member in self.members}
         everyone = lambda: set(self.board.shares(keys)) >= names  # noqa: E731
-        wait_until(everyone, "everyone has a share", limit)
+        try:
+            wait_until(everyone, "everyone has a share", limit)
+        except AssertionError as error:
+            message = f"{error}; shares: {dict(self.board.shares(keys))}"
+            raise AssertionError(f"{message}\n{self.last_words()}") from error
         self.wait_live(keys, limit)
+
+    def last_words(self, lines: int = 30) -> str:
+        """Return what each worker logged last."""
+        told = {m.name: m.process.errors()[-lines:] for m in self.members}
+        return "\n".join(f"{name} {line}" for name in told for line in told[name])
 
     def say(self, verb: str, source: str, name: str) -> None:
         """Say what is wanted from now on, as an operator does."""
