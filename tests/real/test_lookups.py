@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -12,10 +13,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # hides NewTop
 )
 
 from bridge.client.reader import Reader
+from bridge.edge.group import Group, Membership
 from bridge.edge.journal import Journal
 from bridge.errors import KafkaError
 from tests.support.kafka import RealKafka
-from tests.support.readers import Log
+from tests.support.readers import Log, Recorder
 from tests.support.running import Run, until
 
 pytestmark = pytest.mark.timeout(180)
@@ -23,6 +25,13 @@ pytestmark = pytest.mark.timeout(180)
 TOPIC = "lookups"
 EVERY_S = 0.05  # a stop takes half a second, so several of them begin in its midst
 BACK_S = 30.0  # librdkafka believes for 900 s what it was told
+CONNECTED_S, ASKED_S, AWAY_S = 1.5, 0.5, 1.0
+
+
+def topic(broker: RealKafka) -> None:
+    """Create the topic that is read."""
+    admin = AdminClient(broker.client())
+    admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(30)
 
 
 def followed(broker: RealKafka) -> tuple[Journal, Log]:
@@ -39,8 +48,7 @@ def test_they_ask_again_who_leads(
 ) -> None:
     """A broker that is about to end tells of partitions that nobody leads."""
     broker = private_kafka()
-    admin = AdminClient(broker.client())
-    admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(30)
+    topic(broker)
 
     async def main() -> None:
         journals, readers, tries = [], [], []
@@ -60,5 +68,31 @@ def test_they_ask_again_who_leads(
         for reader in readers:
             await reader.follow([0])
             await reader.close()
+
+    run(main(), 120)
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_member_that_was_about_to_join_joins(
+    private_kafka: Callable[..., RealKafka], run: Run, protocol: str
+) -> None:
+    """A broker crashes while a member asks it for the topics that it wants."""
+    broker = private_kafka()
+    topic(broker)
+    recorder = Recorder()
+    options = {**broker.client(), "group.protocol": protocol}
+
+    async def main() -> None:
+        group = recorder.group = Group(options, Membership("joins", [TOPIC]), recorder)
+        await asyncio.sleep(CONNECTED_S)
+        broker.freeze()
+        group.open()
+        await asyncio.sleep(ASKED_S)
+        broker.stop(signal.SIGKILL)
+        await asyncio.sleep(AWAY_S)
+        broker.start()
+
+        await until(lambda: 0 in recorder.owned, "a share", BACK_S)
+        await group.close()
 
     run(main(), 120)
