@@ -1,4 +1,4 @@
-"""Readers that begin while a broker is being stopped go on when it is back."""
+"""Readers and members that begin just as a broker goes, go on when it is back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.running import Run, until
 
 pytestmark = pytest.mark.timeout(180)
 
-TOPIC = "lookups"
+TOPIC = "beginnings"
 EVERY_S = 0.05  # a stop takes half a second, so several of them begin in its midst
 BACK_S = 30.0  # librdkafka believes for 900 s what it was told
 CONNECTED_S, ASKED_S, AWAY_S = 1.5, 0.5, 1.0
@@ -83,7 +83,9 @@ def test_a_member_that_was_about_to_join_joins(
     options = {**broker.client(), "group.protocol": protocol}
 
     async def main() -> None:
-        group = recorder.group = Group(options, Membership("joins", [TOPIC]), recorder)
+        group = recorder.group = Group(
+            options, Membership("beginners", [TOPIC]), recorder
+        )
         await asyncio.sleep(CONNECTED_S)
         broker.freeze()
         group.open()
