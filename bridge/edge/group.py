@@ -29,10 +29,6 @@ __all__ = ["Group", "Limits", "Member", "Membership", "Progress"]
 
 WAIT_S = 0.05
 BATCH = 500
-# A member asks for its topics before it joins. A broker that goes meanwhile takes the
-# request along, and librdkafka 2.16 does not repeat it: the next one is this, and by
-# default 300 s away (tried on Apache Kafka 4.3, 2026-11-22).
-REFRESH_MS = 5_000
 
 
 class Group:
@@ -79,8 +75,7 @@ class Group:
         self._use(self._make(options))
 
     def _make(self, options: Options) -> ck.Consumer:
-        mine = {"topic.metadata.refresh.interval.ms": REFRESH_MS} | dict(options)
-        all_of_it = client_options(mine, **self._membership.properties(options))
+        all_of_it = client_options(options, **self._membership.properties(options))
         errors, commits = self._troubles.kafka, self._commits.on_commit
         try:
             return ck.Consumer(all_of_it | {"error_cb": errors, "on_commit": commits})

@@ -15,9 +15,14 @@ import confluent_kafka as ck
 from bridge.edge.clock import mono_ns
 
 RETRY_S = 0.2
-LEADERLESS = frozenset(
+# What ends by itself: an election, a broker that comes back.
+PASSING = frozenset(
     {
         ck.KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - public
+        ck.KafkaError._TRANSPORT,  # noqa: SLF001 - public
+        ck.KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - public
+        ck.KafkaError._DESTROY_BROKER,  # noqa: SLF001 - public
+        ck.KafkaError._TIMED_OUT,  # noqa: SLF001 - public
         ck.KafkaError.LEADER_NOT_AVAILABLE,
         ck.KafkaError.NOT_LEADER_FOR_PARTITION,
     }
@@ -40,16 +45,16 @@ def ends(
 def awaited_ends(
     consumer: ck.Consumer, place: ck.TopicPartition, timeout_s: float
 ) -> tuple[int, int]:
-    """Return the same; blocks while there is no leader, as during an election.
+    """Return the same; blocks while there is no leader, or no broker.
 
     Raises:
-        KafkaException: there is none by then, or nobody answers in time.
+        KafkaException: the time is over, or this user may not look.
     """
     end_ns, pause = mono_ns() + int(timeout_s * 1e9), threading.Event()
     while True:
         try:
             return ends(consumer, place, timeout_s)
         except ck.KafkaException as error:
-            if error.args[0].code() not in LEADERLESS or mono_ns() > end_ns:
+            if error.args[0].code() not in PASSING or mono_ns() > end_ns:
                 raise
         pause.wait(RETRY_S)

@@ -15,6 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # hides NewTop
 from bridge.client.reader import Reader
 from bridge.edge.group import Group, Membership
 from bridge.edge.journal import Journal
+from bridge.edge.kafka_options import Options
 from bridge.errors import KafkaError
 from tests.support.kafka import RealKafka
 from tests.support.readers import Log, Recorder
@@ -23,8 +24,9 @@ from tests.support.running import Run, until
 pytestmark = pytest.mark.timeout(180)
 
 TOPIC = "beginnings"
-EVERY_S = 0.05  # a stop takes half a second, so several of them begin in its midst
-BACK_S = 30.0  # librdkafka believes for 900 s what it was told
+# A stop takes half a second, so several of these begin in its midst.
+READERS, EVERY_S = 10, 0.05
+BACK_S = 60.0  # librdkafka believes for 900 s what it was told
 CONNECTED_S, ASKED_S, AWAY_S = 1.5, 0.5, 1.0
 
 
@@ -34,10 +36,15 @@ def topic(broker: RealKafka) -> None:
     admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(30)
 
 
+def quiet(broker: RealKafka) -> Options:
+    """Return properties of a client that does not tell of each vain attempt."""
+    return {**broker.client(), "log_level": 0}
+
+
 def followed(broker: RealKafka) -> tuple[Journal, Log]:
     """Follow the topic from the beginning."""
     log = Log()
-    journal = Journal(broker.client(), log)
+    journal = Journal(quiet(broker), log)
     journal.open()
     journal.follow(TOPIC, 0, None)
     return journal, log
@@ -53,11 +60,12 @@ def test_they_ask_again_who_leads(
     async def main() -> None:
         journals, readers, tries = [], [], []
         stopped = asyncio.ensure_future(asyncio.to_thread(broker.stop))
-        while not stopped.done():
+        for _ in range(READERS):
             journals.append(followed(broker))
-            readers.append(Reader(broker.client(), TOPIC))
+            readers.append(Reader(quiet(broker), TOPIC))
             tries.append(asyncio.create_task(readers[-1].follow([0])))
             await asyncio.sleep(EVERY_S)
+        await stopped
         broker.start()  # not in a thread: a broker ends with the one that started it
 
         for journal, log in journals:
@@ -80,7 +88,7 @@ def test_a_member_that_was_about_to_join_joins(
     broker = private_kafka()
     topic(broker)
     recorder = Recorder()
-    options = {**broker.client(), "group.protocol": protocol}
+    options = {**quiet(broker), "group.protocol": protocol}
 
     async def main() -> None:
         group = recorder.group = Group(

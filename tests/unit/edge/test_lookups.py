@@ -7,7 +7,7 @@ from typing import Any, cast
 import confluent_kafka as ck
 import pytest
 
-from bridge.edge.lookups import LEADERLESS, awaited_ends, ends
+from bridge.edge.lookups import PASSING, awaited_ends, ends
 
 PLACE = ck.TopicPartition("topic", 0)
 UNKNOWN, DENIED = (
@@ -50,8 +50,8 @@ def test_one_lookup_does_not_wait() -> None:
         ends(of(Consumer(UNKNOWN)), PLACE, 1.0)
 
 
-@pytest.mark.parametrize("code", sorted(LEADERLESS))
-def test_a_leader_is_waited_for(code: int) -> None:
+@pytest.mark.parametrize("code", sorted(PASSING))
+def test_what_passes_is_waited_for(code: int) -> None:
     consumer = Consumer(code, code)
     assert awaited_ends(of(consumer), PLACE, 5.0) == (3, 7)
     assert len(consumer.asked) == 3
