@@ -1,4 +1,4 @@
-"""Where partitions begin and end, asked of their leaders of this moment.
+"""Where partitions begin and end; a leader that was away is found again.
 
 Fact relied on (librdkafka 2.16, tried on Apache Kafka 4.3, 2026-11-22): a lookup takes
 the leader from the client's cache. A partition that had none when the topic was asked
@@ -34,12 +34,17 @@ def ends(
 ) -> tuple[int, int]:
     """Return the oldest offset of a partition, and the one behind its newest.
 
+    After a failure the topic is asked for again, so that the next lookup may succeed.
+
     Raises:
         KafkaException: the partition has no leader now, or nobody answers in time.
     """
-    consumer.list_topics(place.topic, timeout=timeout_s)
-    found: tuple[int, int] = consumer.get_watermark_offsets(place, timeout=timeout_s)
-    return found
+    try:
+        low, high = consumer.get_watermark_offsets(place, timeout=timeout_s)
+    except ck.KafkaException:
+        consumer.list_topics(place.topic, timeout=timeout_s)
+        raise
+    return low, high
 
 
 def awaited_ends(
