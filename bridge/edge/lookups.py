@@ -34,7 +34,7 @@ def ends(
 ) -> tuple[int, int]:
     """Return the oldest offset of a partition, and the one behind its newest.
 
-    After a failure the topic is asked for again, so that the next lookup may succeed.
+    After a failure all topics are asked for, so that the next lookup may succeed.
 
     Raises:
         KafkaException: the partition has no leader now, or nobody answers in time.
@@ -42,7 +42,7 @@ def ends(
     try:
         low, high = consumer.get_watermark_offsets(place, timeout=timeout_s)
     except ck.KafkaException:
-        consumer.list_topics(place.topic, timeout=timeout_s)
+        consumer.list_topics(timeout=timeout_s)
         raise
     return low, high
 

@@ -21,11 +21,11 @@ class Consumer:
 
     def __init__(self, *codes: int) -> None:
         self.codes = list(codes)
-        self.asked: list[str] = []
+        self.asked = 0
 
-    def list_topics(self, topic: str, timeout: float) -> None:
+    def list_topics(self, timeout: float) -> None:
         assert timeout > 0
-        self.asked.append(topic)
+        self.asked += 1
 
     def get_watermark_offsets(self, _place: Any, timeout: float) -> tuple[int, int]:
         assert timeout > 0
@@ -43,16 +43,16 @@ def test_a_lookup_that_failed_asks_for_the_topic_and_does_not_wait() -> None:
     consumer = Consumer(UNKNOWN)
     with pytest.raises(ck.KafkaException):
         ends(of(consumer), PLACE, 1.0)
-    assert consumer.asked == ["topic"]
+    assert consumer.asked == 1
     assert ends(of(consumer), PLACE, 1.0) == (3, 7)
-    assert consumer.asked == ["topic"]
+    assert consumer.asked == 1
 
 
 @pytest.mark.parametrize("code", sorted(PASSING))
 def test_what_passes_is_waited_for(code: int) -> None:
     consumer = Consumer(code, code)
     assert awaited_ends(of(consumer), PLACE, 5.0) == (3, 7)
-    assert len(consumer.asked) == 2
+    assert consumer.asked == 2
 
 
 @pytest.mark.parametrize(("code", "limit_s"), [(DENIED, 5.0), (UNKNOWN, 0.001)])
