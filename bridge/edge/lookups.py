@@ -16,7 +16,7 @@ from bridge.edge.clock import mono_ns
 
 RETRY_S = 0.2
 # What ends by itself: an election, a broker that comes back.
-PASSING = frozenset(
+AWAITED = frozenset(
     {
         ck.KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - public
         ck.KafkaError._TRANSPORT,  # noqa: SLF001 - public
@@ -34,7 +34,8 @@ def ends(
 ) -> tuple[int, int]:
     """Return the oldest offset of a partition, and the one behind its newest.
 
-    After a failure all topics are asked for, so that the next lookup may succeed.
+    After a failure the topics are asked for, so that the next lookup may succeed: all
+    of them, since asking for one by name may create it.
 
     Raises:
         KafkaException: the partition has no leader now, or nobody answers in time.
@@ -60,6 +61,6 @@ def awaited_ends(
         try:
             return ends(consumer, place, timeout_s)
         except ck.KafkaException as error:
-            if error.args[0].code() not in PASSING or mono_ns() > end_ns:
+            if error.args[0].code() not in AWAITED or mono_ns() > end_ns:
                 raise
         pause.wait(RETRY_S)

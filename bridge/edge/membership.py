@@ -15,7 +15,7 @@ BUFFER_KBYTES = 16 * 1024
 # request along, and librdkafka 2.16 does not repeat it: the next one is this, and by
 # default 300 s away (tried on Apache Kafka 4.3, 2026-11-22).
 REFRESH = "topic.metadata.refresh.interval.ms"
-REFRESH_MS = 60_000
+REFRESH_MS = 5_000
 
 
 class Limits(NamedTuple):
